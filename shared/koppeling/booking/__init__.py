@@ -1,0 +1,1 @@
+"""What an order means in the books: pure, without I/O, without a clock."""

@@ -1,0 +1,247 @@
+"""A connection's choices. TOML for people, JSON for the row; unknown keys and wrong types are refused by name."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
+
+NUMBER_LENGTH: Final = 25
+"""The longest `factuurnummer` SnelStart takes."""
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; its text is a Dutch sentence that names the key."""
+
+
+def _day(value: object) -> date | None:
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    raise ValueError("not a date")
+
+
+def _number_form(value: str) -> str:
+    rest = value.replace("{number}", "")
+    if value.count("{number}") != 1 or "{" in rest or "}" in rest or not rest.isprintable():
+        raise ValueError("not a form")
+    return value
+
+
+def _gateways(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key).strip().lower(): number for key, number in value.items()}
+    return value
+
+
+Ledger = Annotated[StrictInt, Field(ge=0)] | None
+Day = Annotated[date | None, BeforeValidator(_day)]
+
+
+class _Choices(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Accounts(_Choices):
+    """Ledger account (grootboek) numbers; None where nothing is chosen.
+
+    high, low, zero and other are the VAT kinds Hoog, Laag, Geen and Overig. Shipping, payment costs and discounts
+    fall back to the revenue account of the same kind.
+    """
+
+    revenue_high: Ledger = None
+    revenue_low: Ledger = None
+    revenue_zero: Ledger = None
+    revenue_other: Ledger = None
+    revenue_eu: Ledger = None
+    revenue_export: Ledger = None
+    shipping_high: Ledger = None
+    shipping_low: Ledger = None
+    shipping_zero: Ledger = None
+    shipping_other: Ledger = None
+    payment_costs_high: Ledger = None
+    payment_costs_low: Ledger = None
+    payment_costs_zero: Ledger = None
+    payment_costs_other: Ledger = None
+    discounts_high: Ledger = None
+    discounts_low: Ledger = None
+    discounts_zero: Ledger = None
+    discounts_other: Ledger = None
+
+    def chosen(self) -> dict[str, int]:
+        """What is chosen, by name, in the order above."""
+        return {name: number for name, number in self if number is not None}
+
+
+class Customers(_Choices):
+    """`collective`: the name of one relation for all consumers, "" for one per e-mail address."""
+
+    collective: Annotated[StrictStr, Field(max_length=50)] = ""
+    without_email: Annotated[StrictStr, Field(min_length=1, max_length=50)] = "Webwinkelklant zonder e-mailadres"
+
+
+class Profile(_Choices):
+    """All choices of one connection; every one has a default."""
+
+    completed_statuses: tuple[StrictInt, ...] = (4,)
+    authorized_is_paid: StrictBool = False
+    start_date: Day = None
+    invoice_number: Annotated[StrictStr, AfterValidator(_number_form)] = "MWW{number}"
+    invoice_date: Literal["order", "completed"] = "order"
+    payment_term_days: Annotated[StrictInt, Field(ge=0, le=999)] = 14
+    cost_centre: Annotated[StrictInt, Field(ge=0)] = 0
+    closed_period: Literal["refuse", "first-open-day"] = "refuse"
+    mark_doubtful: StrictBool = True
+    gift_cards: Literal["payment", "discount"] = "payment"
+    accounts: Accounts = Accounts()
+    journals: Annotated[dict[StrictStr, StrictInt], BeforeValidator(_gateways)] = {}
+    customers: Customers = Customers()
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """From the text of a profile file. Raises `ProfileError`."""
+        return cls._of(_loads(text))
+
+    def changed_by(self, text: str) -> Self:
+        """This profile, changed where the text of a profile file says something; tables key by key.
+
+        Raises `ProfileError`.
+        """
+        merged = self.model_dump()
+        for name, value in _loads(text).items():
+            kept = merged.get(name)
+            merged[name] = {**kept, **value} if isinstance(kept, dict) and isinstance(value, dict) else value
+        return self._of(merged)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From what `to_json` wrote. Raises `ProfileError`."""
+        try:
+            read = json.loads(text, parse_float=Decimal)
+        except ValueError:
+            raise ProfileError("Het opgeslagen profiel is niet te lezen.") from None
+        return cls._of(read)
+
+    def to_json(self) -> str:
+        """Text for the connection's row."""
+        return self.model_dump_json()
+
+    def to_toml(self) -> str:
+        """A file for people, with Dutch explanation; `from_toml` reads the same profile back."""
+        return "\n".join(_toml(self)) + "\n"
+
+    def number_for(self, order_number: str) -> str:
+        """The invoice number of an order; `plan` refuses one that is too long."""
+        return self.invoice_number.replace("{number}", order_number)
+
+    def journal_for(self, gateway: str, method: str) -> int | None:
+        """The journal number of a way of paying: the most exact choice first, "*" last.
+
+        A method may carry its issuer (``ideal:ideal_INGBNL2A``); the choice for ``mollie:ideal`` holds for it too.
+        """
+        exact, parts = gateway.lower(), method.lower().split(":")
+        names = [":".join((exact, *parts[:length])) for length in range(len(parts), 0, -1)]
+        return next((self.journals[name] for name in (*names, exact, "*") if name in self.journals), None)
+
+    @classmethod
+    def _of(cls, read: Any) -> Self:  # noqa: ANN401 -- whatever the file holds; pydantic says what is wrong with it
+        try:
+            return cls.model_validate(read)
+        except ValidationError as wrong:
+            first = wrong.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "(het geheel)"
+        raise ProfileError(_sentence(key, first["type"], first.get("ctx", {})))
+
+
+def _loads(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as wrong:
+        raise ProfileError(f"Het profiel is geen geldige TOML: {wrong}.") from None
+
+
+def _sentence(key: str, kind: str, context: Mapping[str, Any]) -> str:
+    if kind == "extra_forbidden":
+        return f"De instelling {key} bestaat niet in het profiel."
+    expected = {
+        "int_type": "een heel getal",
+        "bool_type": "true of false",
+        "string_type": "een tekst tussen aanhalingstekens",
+        "tuple_type": "een lijst van statusnummers, zoals [4]",
+        "literal_error": f"een van {context.get('expected', '')}".replace(" or ", " of "),
+        "greater_than_equal": f"minstens {context.get('ge')}",
+        "less_than_equal": f"hoogstens {context.get('le')}",
+        "string_too_long": f"hoogstens {context.get('max_length')} tekens",
+        "string_too_short": "ten minste één teken",
+        "model_type": f"een tabel, [{key}]",
+        "dict_type": f"een tabel, [{key}]",
+    }.get(kind, "een geldige waarde")
+    if key == "start_date":
+        expected = "een datum, zoals 2026-11-23"
+    if key == "invoice_number" and kind == "value_error":
+        expected = "een tekst met precies één keer {number}, zoals MWW{number}"
+    return f"De instelling {key} is ongeldig: verwacht wordt {expected}."
+
+
+_EXPLAINED: Final = {
+    "completed_statuses": "statusnummers van de winkel die afgerond betekenen",
+    "authorized_is_paid": "geldt een gereserveerde betaling (achteraf betalen) als betaald",
+    "start_date": "bestellingen van voor deze dag worden overgeslagen",
+    "invoice_number": f"hoogstens {NUMBER_LENGTH} tekens na invullen van {{number}}",
+    "invoice_date": '"order": de dag van bestellen; "completed": de dag van afronden',
+    "payment_term_days": "betalingstermijn in dagen",
+    "cost_centre": "nummer van de kostenplaats, 0 voor geen",
+    "closed_period": 'bij een gesloten periode: "refuse" (weigeren) of "first-open-day" (eerste open dag)',
+    "mark_doubtful": "markeer opvallende, maar boekbare bestellingen in SnelStart",
+    "gift_cards": 'cadeaubonnen: "payment" (betaling) of "discount" (korting)',
+    "collective": "een relatie voor alle consumenten; leeg: een per e-mailadres",
+    "without_email": "de relatie voor bestellingen zonder e-mailadres",
+}
+
+
+def _toml(profile: Profile) -> list[str]:
+    lines = [
+        _setting(name, value)
+        for name, value in profile
+        if name not in ("accounts", "journals", "customers") and value is not None
+    ]
+    if profile.start_date is None:
+        lines.append(f"# start_date = 2026-11-23  # {_EXPLAINED['start_date']}")
+    lines += ["", "[accounts]  # grootboeknummers; verzend- en betaalkosten en kortingen volgen anders de omzet"]
+    lines += [_setting(name, number) for name, number in profile.accounts.chosen().items()]
+    lines += ["", '[journals]  # dagboeknummer per "betaaldienst:betaalwijze", dan per betaaldienst, dan "*"']
+    lines += [f"{_quoted(name)} = {number}" for name, number in profile.journals.items()]
+    lines += ["", "[customers]"]
+    return lines + [_setting(name, value) for name, value in profile.customers]
+
+
+def _setting(name: str, value: object) -> str:
+    if isinstance(value, str):
+        written = _quoted(value)
+    elif isinstance(value, bool):
+        written = str(value).lower()
+    elif isinstance(value, tuple):
+        written = "[" + ", ".join(str(item) for item in value) + "]"
+    else:
+        written = str(value)
+    explained = _EXPLAINED.get(name)
+    return f"{name} = {written}  # {explained}" if explained else f"{name} = {written}"
+
+
+def _quoted(value: str) -> str:
+    # JSON escapes all that TOML wants escaped but DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,1 @@
+"""The shop: client and models of the Mijnwebwinkel API."""

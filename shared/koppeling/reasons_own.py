@@ -1,0 +1,70 @@
+"""The reasons that come from our own house: storage, queues, time, mistakes."""
+
+from typing import Final
+
+from koppeling.failures import Whose
+
+_TRY_AGAIN: Final = "U hoeft niets te doen: de koppeling probeert het vanzelf opnieuw."
+
+REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
+    "customer-being-made": (
+        "De klant van deze bestelling wordt op dit moment voor een andere bestelling aangemaakt.",
+        _TRY_AGAIN,
+        "operator",
+    ),
+    "koppeling-error": (
+        "Er ging iets mis in de koppeling zelf.",
+        "U hoeft niets te doen: de koppeling probeert het opnieuw en de beheerder ziet deze fout.",
+        "operator",
+    ),
+    "koppeling-no-time-left": (
+        "De webwinkel of SnelStart antwoordde zo traag dat er geen tijd meer was om veilig te boeken.",
+        _TRY_AGAIN,
+        "operator",
+    ),
+    "koppeling-partner-secret-unreadable": (
+        "De eigen sleutels van de koppeling konden niet worden gelezen.",
+        "Beheerder: vul ze in met «koppeling partner» en controleer de rechten van de functies.",
+        "operator",
+    ),
+    "koppeling-partner-empty": (
+        "De eigen sleutels van de koppeling (partner-token en subscription key) zijn nog niet ingevuld.",
+        "Beheerder: vul ze eerst in met «koppeling partner».",
+        "operator",
+    ),
+    "koppeling-paused": (
+        "De koppeling is gepauzeerd.",
+        "Hervat de koppeling; de bestellingen die intussen kwamen worden dan alsnog geboekt.",
+        "owner",
+    ),
+    "koppeling-queue-unavailable": (
+        "De wachtrij van de koppeling nam de bestelling niet aan.",
+        _TRY_AGAIN,
+        "operator",
+    ),
+    "number-gone": (
+        "Factuur {invoice_number} is niet meer in SnelStart te vinden, terwijl zij wel is geboekt.",
+        "Kijk in SnelStart of de factuur is verwijderd of een ander nummer kreeg, en meld het aan de beheerder.",
+        "bookkeeper",
+    ),
+    "number-two-forms": (
+        "Deze winkel is al aan deze administratie gekoppeld, met een andere vorm van factuurnummers.",
+        "Gebruik dezelfde vorm (invoice_number), of verwijder eerst de andere koppeling: anders wordt dubbel geboekt.",
+        "operator",
+    ),
+    "shop-access-refused": (
+        "De webwinkel weigert de toegang: het token van de winkel klopt niet, of het partnertoken van de beheerder.",
+        "Controleer eerst het token van de winkel (Instellingen, API); klopt dat, waarschuw dan de beheerder.",
+        "owner",
+    ),
+    "snelstart-busy": (
+        "SnelStart neemt op dit moment geen verzoeken van deze administratie meer aan.",
+        _TRY_AGAIN,
+        "operator",
+    ),
+    "snelstart-unreadable": (
+        "SnelStart gaf een antwoord dat de koppeling niet kan lezen (veld {field}).",
+        "U hoeft niets te doen: de koppeling probeert het opnieuw en de beheerder ziet deze fout.",
+        "operator",
+    ),
+}

@@ -1,0 +1,1 @@
+"""The books: client and models of the SnelStart API."""

@@ -1,0 +1,171 @@
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from koppeling.booking.plan import plan
+from koppeling.booking.profile import Accounts, Customers, Profile, ProfileError
+from koppeling.booking.suggest import check, suggest
+from koppeling.mijnwebwinkel.models import ShopStatuses
+from tests.booking.world import ACCOUNTS, STATUSES, chart, profile, simple
+
+CHART = chart()
+
+NUMBERS = st.integers(min_value=0, max_value=99_999)
+SHORT = st.text(max_size=50)
+PROFILES = st.builds(
+    Profile,
+    completed_statuses=st.lists(NUMBERS, max_size=3).map(tuple),
+    authorized_is_paid=st.booleans(),
+    start_date=st.none() | st.dates(),
+    invoice_number=st.sampled_from(["MWW{number}", "{number}", 'W"{number}\\', "é-{number}"]),
+    invoice_date=st.sampled_from(["order", "completed"]),
+    payment_term_days=st.integers(min_value=0, max_value=999),
+    cost_centre=NUMBERS,
+    closed_period=st.sampled_from(["refuse", "first-open-day"]),
+    mark_doubtful=st.booleans(),
+    gift_cards=st.sampled_from(["payment", "discount"]),
+    accounts=st.fixed_dictionaries({}, optional=dict.fromkeys(Accounts.model_fields, NUMBERS)).map(
+        lambda chosen: Accounts(**chosen)
+    ),
+    journals=st.dictionaries(SHORT, NUMBERS, max_size=4),
+    customers=st.builds(Customers, collective=SHORT, without_email=SHORT.filter(bool)),
+)
+
+
+@given(PROFILES)
+def test_profile_survives_its_texts(written: Profile) -> None:
+    """A profile written as TOML or as JSON reads back the same, whatever its texts contain."""
+    assert Profile.from_toml(written.to_toml()) == written
+    assert Profile.from_json(written.to_json()) == written
+
+
+def test_the_documented_profile() -> None:
+    """The documented keys are understood, and every one may be left out."""
+    read = Profile.from_toml(
+        """
+        completed_statuses = [4]
+        authorized_is_paid = false
+        start_date = 2026-11-23
+        invoice_number = "MWW{number}"
+        invoice_date = "order"
+        payment_term_days = 14
+        cost_centre = 0
+        closed_period = "refuse"
+        mark_doubtful = true
+        gift_cards = "payment"
+        [accounts]
+        revenue_high = 8000
+        shipping_high = 8000
+        [journals]
+        "mollie" = 1103
+        "basic:cash" = 1000
+        "*" = 1100
+        [customers]
+        collective = ""
+        without_email = "Webwinkelklant zonder e-mailadres"
+        """
+    )
+    assert read.accounts.revenue_high == 8000
+    assert read.journals["basic:cash"] == 1000
+    assert read.start_date == date(2026, 11, 23)
+    assert Profile.from_toml("") == Profile()
+
+
+@pytest.mark.parametrize(
+    ("toml", "key"),
+    [
+        ("onbekend = 1", "onbekend"),
+        ("[accounts]\nrevenue_hoog = 8000", "accounts.revenue_hoog"),
+        ("[accounts]\nrevenue_high = '8000'", "accounts.revenue_high"),
+        ("[accounts]\nrevenue_high = 8000.5", "accounts.revenue_high"),
+        ("accounts = 3", "accounts"),
+        ("[journals]\nmollie = 'x'", "journals.mollie"),
+        ("completed_statuses = 4", "completed_statuses"),
+        ("completed_statuses = ['4']", "completed_statuses.0"),
+        ("authorized_is_paid = 1", "authorized_is_paid"),
+        ("start_date = 20261123", "start_date"),
+        ("start_date = 2026-11-23T10:00:00", "start_date"),
+        ("invoice_number = 'MWW'", "invoice_number"),
+        ("invoice_number = '{number}{jaar}'", "invoice_number"),
+        ("invoice_date = 'later'", "invoice_date"),
+        ("payment_term_days = 1000", "payment_term_days"),
+        ("payment_term_days = true", "payment_term_days"),
+        ("cost_centre = -1", "cost_centre"),
+        ("[customers]\nwithout_email = ''", "customers.without_email"),
+        (f"[customers]\ncollective = '{'x' * 51}'", "customers.collective"),
+    ],
+)
+def test_wrong_settings_are_named(toml: str, key: str) -> None:
+    """An unknown key or a wrong type is refused with a sentence that names the key."""
+    with pytest.raises(ProfileError) as raised:
+        Profile.from_toml(toml)
+    assert f" {key} " in str(raised.value)
+
+
+def test_not_toml_at_all() -> None:
+    """A text that is no TOML, and a stored text that is no JSON, are refused in one sentence."""
+    with pytest.raises(ProfileError):
+        Profile.from_toml("= 3")
+    with pytest.raises(ProfileError):
+        Profile.from_json("{")
+
+
+def test_suggestion_fits() -> None:
+    """What is suggested passes its own check and books an order."""
+    suggested = suggest(CHART, STATUSES, date(2026, 11, 1))
+    assert check(suggested, CHART) == ()
+    assert plan(simple(), suggested, CHART).total == Decimal("121.00")
+    assert Profile.from_toml(suggested.to_toml()) == suggested
+
+
+def test_suggested_choices() -> None:
+    """Plain, active accounts are suggested, journals by their names, and the status that reads afgerond."""
+    suggested = suggest(CHART, STATUSES, date(2026, 11, 1))
+    assert suggested.completed_statuses == (4,)
+    assert suggested.start_date == date(2026, 11, 1)
+    assert suggested.accounts.chosen() == {
+        "revenue_high": 8200,
+        "revenue_low": 8210,
+        "revenue_zero": 8240,
+        "revenue_eu": 8300,
+        "revenue_export": 8310,
+        "shipping_high": 8205,
+        "payment_costs_high": 8207,
+        "discounts_high": 8208,
+    }
+    assert suggested.journals == {"mollie": 1103, "paypal": 1104, "basic:cash": 1000, "*": 1100}
+
+
+def test_suggestion_from_nothing() -> None:
+    """An empty administration gives a profile all the same, and the check says what is missing."""
+    empty = CHART.model_copy(update={"accounts": {}, "journals": {}})
+    suggested = suggest(empty, ShopStatuses(), date(2026, 11, 1))
+    assert suggested.accounts.chosen() == {}
+    assert len(check(suggested, empty)) == 3
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"accounts": ACCOUNTS.model_copy(update={"revenue_high": 9999})}, ("9999", "revenue_high", "8200 Omzet hoog")),
+        ({"accounts": ACCOUNTS.model_copy(update={"shipping_low": 8100})}, ("8100", "niet actief", "8210 Omzet laag")),
+        ({"accounts": ACCOUNTS.model_copy(update={"revenue_low": 8200})}, ("8200", "Laag", "8210 Omzet laag")),
+        ({"accounts": ACCOUNTS.model_copy(update={"revenue_high": 8206})}, ("8206", "kostenplaats")),
+        ({"accounts": ACCOUNTS.model_copy(update={"revenue_low": None})}, ("omzet laag", "8210 Omzet laag")),
+        ({"journals": {"*": 1300}}, ("1300", "geen bank- of kasdagboek", "1100 Rabobank")),
+        ({"journals": {"*": 1100, "mollie": 1090}}, ("1090", "mollie", "niet actief")),
+        ({"journals": {"*": 1100, "mollie": 4}}, ("4", "mollie", "bestaat niet")),
+        ({"journals": {"mollie": 1103}}, ('"*"', "1100 Rabobank")),
+        ({"cost_centre": 2}, ("Kostenplaats 2",)),
+        ({"completed_statuses": ()}, ("completed_statuses",)),
+    ],
+)
+def test_check_names_the_choice(choices: dict[str, Any], words: tuple[str, ...]) -> None:
+    """A wrong choice gives one sentence, which names it and what would do instead."""
+    problems = check(profile(**choices), CHART)
+    assert len(problems) == 1
+    assert all(word in problems[0] for word in words)
