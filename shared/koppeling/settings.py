@@ -1,0 +1,42 @@
+"""What the deployment tells the functions, read when asked for and never at import."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+def required(name: str) -> str:
+    """The environment variable, or a sentence that says which one is missing."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise LookupError(f"the environment variable {name} is not set: deploy with the project's template.yaml")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One deployment's names and addresses."""
+
+    table_name: str
+    order_queue_url: str
+    key_id: str
+    partner_secret_name: str
+    mijnwebwinkel_api_url: str
+    snelstart_api_url: str
+    snelstart_auth_url: str
+    settle_seconds: int
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process; tests of several deployments call `settings.cache_clear`."""
+    return Settings(
+        table_name=required("TABLE_NAME"),
+        order_queue_url=required("ORDER_QUEUE_URL"),
+        key_id=required("KEY_ID"),
+        partner_secret_name=required("PARTNER_SECRET_NAME"),
+        mijnwebwinkel_api_url=required("MIJNWEBWINKEL_API_URL").rstrip("/"),
+        snelstart_api_url=required("SNELSTART_API_URL").rstrip("/"),
+        snelstart_auth_url=required("SNELSTART_AUTH_URL"),
+        settle_seconds=int(os.environ.get("SETTLE_SECONDS", "120")),
+    )
