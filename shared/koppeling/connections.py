@@ -1,0 +1,235 @@
+"""The connection row: one shop tied to one administration, its profile and its sealed credentials."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from koppeling import clock, vault
+from koppeling.booking.profile import Profile
+from koppeling.failures import Reason
+from koppeling.mijnwebwinkel.models import OrderStatus
+from koppeling.table import ConditionFailed, Key, Row, Table
+
+REGISTRY = "CONNECTIONS"
+
+Listing = Literal["both", "active-only", "unknown"]
+"""What the shop's order list holds when `archived` is left out: an open question per shop, so it is learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A shop's own secrets. `salt` keys the hashes by which customers are remembered."""
+
+    shop_token: str
+    koppelsleutel: str
+    salt: str
+
+    def __repr__(self) -> str:
+        """Nothing: a traceback that prints locals must not print secrets."""
+        return "Credentials(…)"
+
+    def customer_key(self, email: str) -> str:
+        """The remembered form of an e-mail address: keyed, so that the table names nobody."""
+        return hmac.new(self.salt.encode(), email.strip().casefold().encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecrets:
+    """What a sender signs with: at most two secrets, newest first, and a key for senders that cannot sign."""
+
+    secrets: tuple[str, ...]
+    key: str
+
+    def __repr__(self) -> str:
+        """Nothing, as for `Credentials`."""
+        return "WebhookSecrets(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One koppeling as stored; `paused` says why it stands still, None while it runs."""
+
+    id: str
+    name: str
+    profile: Profile
+    statuses: tuple[OrderStatus, ...]
+    shop_id: str
+    shop_name: str
+    shop_domain: str
+    administration_id: str
+    administration_name: str
+    created_at: str
+    sealed_credentials: bytes
+    sealed_webhook: bytes
+    paused: Reason | None = None
+    archived_listing: Listing = "unknown"
+
+    def credentials(self) -> Credentials:
+        """The shop's secrets, opened with KMS."""
+        opened = vault.unseal(self.id, "credentials", self.sealed_credentials)
+        return Credentials(str(opened["shop_token"]), str(opened["koppelsleutel"]), str(opened["salt"]))
+
+    def webhook_secrets(self) -> WebhookSecrets:
+        """What senders sign with, opened with KMS; the worker's role cannot."""
+        opened = vault.unseal(self.id, "webhook", self.sealed_webhook)
+        listed = opened["secrets"]
+        if not isinstance(listed, list):
+            raise TypeError("sealed webhook secrets are not a list")
+        return WebhookSecrets(tuple(str(secret) for secret in listed), str(opened["key"]))
+
+
+def new_id() -> str:
+    """An id for a new connection."""
+    return secrets.token_hex(8)
+
+
+def seal_credentials(connection_id: str, credentials: Credentials) -> bytes:
+    """The shop's secrets as they are stored."""
+    return vault.seal(
+        connection_id,
+        "credentials",
+        {
+            "shop_token": credentials.shop_token,
+            "koppelsleutel": credentials.koppelsleutel,
+            "salt": credentials.salt,
+        },
+    )
+
+
+def seal_webhook(connection_id: str, webhook: WebhookSecrets) -> bytes:
+    """The sender's secrets as they are stored."""
+    return vault.seal(connection_id, "webhook", {"secrets": list(webhook.secrets), "key": webhook.key})
+
+
+def partition(connection_id: str) -> str:
+    """The partition that holds everything of one connection, and nothing of another."""
+    return f"CONNECTION#{connection_id}"
+
+
+def _key(connection_id: str) -> Key:
+    return Key(partition(connection_id), "CONNECTION")
+
+
+def _write(connection: Connection) -> Row:
+    return {
+        "id": connection.id,
+        "name": connection.name,
+        "profile": connection.profile.to_json(),
+        "statuses": [
+            {"status": status.status, "description": status.description, "credit_order": status.credit_order}
+            for status in connection.statuses
+        ],
+        "shop": {"id": connection.shop_id, "name": connection.shop_name, "domain": connection.shop_domain},
+        "administration": {"id": connection.administration_id, "name": connection.administration_name},
+        "created_at": connection.created_at,
+        "sealed_credentials": connection.sealed_credentials,
+        "sealed_webhook": connection.sealed_webhook,
+        "status": "paused" if connection.paused else "active",
+        "paused": connection.paused.as_dict() if connection.paused else None,
+        "archived_listing": connection.archived_listing,
+    }
+
+
+def _read(row: Mapping[str, object]) -> Connection:
+    stored: dict[str, object] = dict(row)
+    shop, administration = stored["shop"], stored["administration"]
+    statuses, paused = stored["statuses"], stored.get("paused")
+    listing, sealed, webhook = stored.get("archived_listing"), stored["sealed_credentials"], stored["sealed_webhook"]
+    if not (isinstance(shop, dict) and isinstance(administration, dict) and isinstance(statuses, list)):
+        raise TypeError("a connection row is not in its shape")
+    if not (isinstance(sealed, bytes) and isinstance(webhook, bytes)):
+        raise TypeError("a connection row has no sealed secrets")
+    return Connection(
+        id=str(stored["id"]),
+        name=str(stored["name"]),
+        profile=Profile.from_json(str(stored["profile"])),
+        statuses=tuple(
+            OrderStatus(
+                status=int(status["status"]), description=status["description"], credit_order=status["credit_order"]
+            )
+            for status in statuses
+        ),
+        shop_id=str(shop["id"]),
+        shop_name=str(shop["name"]),
+        shop_domain=str(shop["domain"]),
+        administration_id=str(administration["id"]),
+        administration_name=str(administration["name"]),
+        created_at=str(stored["created_at"]),
+        sealed_credentials=sealed,
+        sealed_webhook=webhook,
+        paused=Reason.from_dict(paused) if isinstance(paused, dict) else None,
+        archived_listing=listing if listing in ("both", "active-only") else "unknown",
+    )
+
+
+class Connections:
+    """The connections of this deployment."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, connection_id: str) -> Connection | None:
+        """The connection, or None when there is none of that id."""
+        row = self._table.get(_key(connection_id))
+        return _read(row) if row else None
+
+    def all_ids(self) -> Iterator[str]:
+        """The ids of all connections, paused ones too."""
+        return (row["sk"] for row in self._table.rows(REGISTRY))
+
+    def add(self, connection: Connection) -> None:
+        """Store a new connection; listed first, so that a crash in between leaves nothing that runs unlisted."""
+        self._table.put({"pk": REGISTRY, "sk": connection.id})
+        self._table.put(
+            {"pk": partition(connection.id), "sk": "CONNECTION", **_write(connection)},
+            condition="attribute_not_exists(pk)",
+        )
+
+    def save(self, connection: Connection) -> None:
+        """Replace a connection that is still there."""
+        self._table.put(
+            {"pk": partition(connection.id), "sk": "CONNECTION", **_write(connection)},
+            condition="attribute_exists(pk)",
+        )
+
+    def pause(self, connection: Connection, reason: Reason) -> Connection:
+        """Stand still for this reason; an earlier reason stays, and one removed meanwhile stays removed."""
+        try:
+            self._table.update(
+                _key(connection.id),
+                {"status": "paused", "paused": reason.as_dict()},
+                condition="#status = :active",
+                given={"active": "active"},
+            )
+        except ConditionFailed:
+            return self.get(connection.id) or connection
+        return replace(connection, paused=reason)
+
+    def remove(self, connection_id: str) -> int:
+        """Erase everything kept of a connection; how many rows that were. The books keep their bookings."""
+        rows = [Key(row["pk"], row["sk"]) for row in self._table.rows(partition(connection_id))]
+        for key in rows:
+            self._table.delete(key)
+        self._table.delete(Key(REGISTRY, connection_id))
+        return len(rows)
+
+    def cursor(self, connection: Connection) -> datetime:
+        """Up to when the shop's changes have been asked for and queued; at first, when the connection was made."""
+        row = self._table.get(Key(partition(connection.id), "CURSOR"))
+        return datetime.fromisoformat(row["until"] if row else connection.created_at)
+
+    def move_cursor(self, connection: Connection, until: datetime) -> None:
+        """Move the cursor forward; never back."""
+        moment = clock.iso(until)
+        try:
+            self._table.update(
+                Key(partition(connection.id), "CURSOR"),
+                {"until": moment},
+                condition="attribute_not_exists(#until) OR #until < :until",
+            )
+        except ConditionFailed:
+            return

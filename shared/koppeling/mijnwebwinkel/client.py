@@ -1,0 +1,159 @@
+"""The shop's API, read only. Nothing here ever names a URL: the tokens travel in it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from koppeling import catalogue, transport
+from koppeling.clock import AMSTERDAM
+from koppeling.failures import ConnectionRefused, Refused, Unavailable
+from koppeling.mijnwebwinkel.models import Order, OrderStatus, Payments, ShapeError, Store
+
+PAGE = 100
+"""The largest `limit` the documentation allows; what a larger one does is not known."""
+
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which orders: those whose status changed from `start` up to and including `end`."""
+
+    start: datetime
+    end: datetime
+    archived: bool | None = None
+
+    def params(self) -> dict[str, str | int]:
+        """As query parameters; the shop's clock is Amsterdam's as far as is known."""
+        params: dict[str, str | int] = {
+            "status_changed_start_date": _wall_clock(self.start),
+            "status_changed_end_date": _wall_clock(self.end),
+        }
+        return params | _archived(self.archived)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One shop, by its own token and the operator's.
+
+    Every call raises `ConnectionRefused` (the shop's token), `Unavailable` (the operator's token, no answer, no
+    sense in the answer) or `Refused`.
+    """
+
+    api_url: str
+    token: str
+    partner_token: str
+
+    def __repr__(self) -> str:
+        """Nothing: a traceback that prints locals must not print tokens."""
+        return "Shop(…)"
+
+    def store(self) -> Store:
+        """Who this token belongs to."""
+        return self._parsed(Store.parse, self._get("store"))
+
+    def order_statuses(self) -> tuple[OrderStatus, ...]:
+        """The shop's own order statuses; ids and texts are the shop's."""
+        listed = self._listed(self._get("orderstatuses"))
+        return tuple(self._parsed(OrderStatus.parse, status) for status in listed)
+
+    def order(self, number: str) -> Order:
+        """One order. `Refused` with shop-order-not-found or shop-order-unreadable."""
+        answer = self._get(f"orders/{number}")
+        if not isinstance(answer, dict):
+            raise Unavailable(catalogue.reason("shop-unavailable"))
+        try:
+            order = Order.parse(answer)
+        except ShapeError as error:
+            raise Refused(catalogue.reason("shop-order-unreadable", field=str(error))) from error
+        if order.number != number:
+            raise Refused(catalogue.reason("shop-order-unreadable", field="number"))
+        return order
+
+    def payments(self, number: str) -> Payments:
+        """What was paid for one order."""
+        return self._parsed(Payments.parse, self._get(f"orders/{number}/payments", {"embed": "mutations"}))
+
+    def count(self, window: Window) -> int:
+        """How many orders are in the window."""
+        return self._count(window.params())
+
+    def count_all(self, archived: bool | None) -> int:  # noqa: FBT001 -- three-valued: yes, no, not said
+        """How many orders the shop has, archived or not."""
+        return self._count(_archived(archived))
+
+    def orders(self, window: Window, expected: int) -> Iterator[dict[str, Any]]:
+        """The orders in the window as the shop states them, page by page, by number, until `expected` are read.
+
+        Unparsed: one unreadable order must not hide its neighbours.
+        """
+        offset = 0
+        while offset < expected:
+            page = self._listed(
+                self._get("orders", window.params() | {"limit": PAGE, "offset": offset, "ordering": "asc"})
+            )
+            # An empty page ends it, a short one does not: the shop may hand out smaller pages than asked for.
+            if not page:
+                return
+            yield from page
+            offset += len(page)
+
+    def _count(self, params: dict[str, str | int]) -> int:
+        answer = self._get("orders/count", params)
+        count = answer.get("count") if isinstance(answer, dict) else None
+        if isinstance(count, str) and count.isascii() and count.isdigit():
+            return int(count)
+        if isinstance(count, int) and not isinstance(count, bool):
+            return count
+        raise Unavailable(catalogue.reason("shop-unavailable"))
+
+    def _listed(self, answer: object) -> list[dict[str, Any]]:
+        if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
+            raise Unavailable(catalogue.reason("shop-unavailable"))
+        return answer
+
+    def _parsed[T](self, parse: Callable[[Mapping[str, Any]], T], payload: object) -> T:
+        if not isinstance(payload, dict):
+            raise Unavailable(catalogue.reason("shop-unavailable"))
+        try:
+            return parse(payload)
+        except ShapeError as error:
+            raise Unavailable(catalogue.reason("shop-unavailable")) from error
+
+    def _get(self, path: str, params: dict[str, str | int] | None = None) -> object:
+        answer = self._ask(path, {**(params or {}), "token": self.token})
+        if answer.ok and answer.body is not None:
+            return answer.body
+        if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+            raise self._whose(answer)
+        if answer.status == _NOT_FOUND and path.startswith("orders/"):
+            raise Refused(catalogue.reason("shop-order-not-found"))
+        raise Unavailable(catalogue.reason("shop-unavailable"), answer.retry_after)
+
+    def _ask(self, path: str, params: dict[str, str | int]) -> transport.Answer:
+        fixed = {"language": "nl_NL", "format": "json", "partner_token": self.partner_token}
+        try:
+            return transport.read(f"{self.api_url}/v1/{path}", params={**params, **fixed})
+        except (transport.NotSent, transport.NoAnswer) as error:
+            raise Unavailable(catalogue.reason("shop-unavailable")) from error
+
+    def _whose(self, refusal: transport.Answer) -> ConnectionRefused | Unavailable:
+        """Whose token a 401 or 403 is about: the answer may say so, else a call that needs no store token tells.
+
+        The documentation asks only the partner's token for the order statuses. Answered: the shop's token is the bad
+        one. Refused too: it may be either, for nobody has tried, and no shop is paused over a guess.
+        """
+        if "partner" in str(refusal.body).casefold():
+            return Unavailable(catalogue.reason("shop-partner-token-refused"))
+        if self._ask("orderstatuses", {}).ok:
+            return ConnectionRefused(catalogue.reason("shop-token-refused"))
+        return Unavailable(catalogue.reason("shop-access-refused"))
+
+
+def _wall_clock(moment: datetime) -> str:
+    return moment.astimezone(AMSTERDAM).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _archived(archived: bool | None) -> dict[str, str | int]:  # noqa: FBT001 -- three-valued: yes, no, not said
+    return {} if archived is None else {"archived": "true" if archived else "false"}

@@ -1,0 +1,207 @@
+"""Adding a connection, and letting one that stood still go on: both credentials proven, the profile checked."""
+
+import secrets
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+
+from koppeling import catalogue, clock, connections, partner, queues
+from koppeling.booking.profile import Profile
+from koppeling.booking.suggest import check, suggest
+from koppeling.charts import load
+from koppeling.connections import Connection, Connections, Credentials, Listing, WebhookSecrets
+from koppeling.failures import Refused
+from koppeling.messages import OrderMessage
+from koppeling.mijnwebwinkel.client import Shop
+from koppeling.mijnwebwinkel.models import ShopStatuses
+from koppeling.orders import OrderRow, Orders
+from koppeling.settings import settings
+from koppeling.signature import new_secret, new_url_key
+from koppeling.snelstart.client import SnelStart, scopes, token
+from koppeling.snelstart.models import Chart
+from koppeling.table import Table
+from koppeling.workplace import Workplace
+
+SCOPES = (
+    "relaties:read",
+    "relaties:write",
+    "boekhouden:read",
+    "boekhouden:write",
+    "orders:read",
+    "bankieren:write",
+    "kas:write",
+    "settings:read",
+)
+"""What a koppelsleutel must allow for booking, settling and looking up."""
+
+_CREDENTIAL_CODES = frozenset({"shop-token-refused", "snelstart-key-refused", "snelstart-scope-missing"})
+
+
+class ProfileProblems(Exception):
+    """The profile does not fit the administration; one Dutch sentence per choice."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new connection, and what its sender signs with: shown once, here."""
+
+    connection: Connection
+    webhook: WebhookSecrets
+    warnings: tuple[str, ...] = ()
+
+
+def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_toml: str | None) -> Added:
+    """Prove both credentials, suggest or check the profile, and store the connection.
+
+    `profile_toml` changes the suggested profile where it says something. Raises `Refused` or `Unavailable` with whose
+    credential is wrong, `ProfileProblems`, or the `ValueError` of a profile that cannot be read.
+    """
+    operator = partner.partner()
+    _demand_partner(operator)
+    credentials = Credentials(shop_token.strip(), koppelsleutel.strip(), secrets.token_hex(16))
+    shop = Shop(settings().mijnwebwinkel_api_url, credentials.shop_token, operator.partner_token)
+    store, statuses = shop.store(), shop.order_statuses()
+    snelstart = SnelStart(credentials.koppelsleutel, operator.subscription_key)
+    _demand_scopes(credentials.koppelsleutel)
+    chart = load(snelstart)
+    today = clock.now().astimezone(clock.AMSTERDAM).date()
+    profile = profile_for(chart, ShopStatuses(statuses), today, profile_toml)
+    connection_id, webhook = connections.new_id(), WebhookSecrets((new_secret(),), new_url_key())
+    connection = Connection(
+        id=connection_id,
+        name=name,
+        profile=profile,
+        statuses=statuses,
+        shop_id=store.id,
+        shop_name=store.name,
+        shop_domain=store.primary_domain,
+        administration_id=chart.company.administratie_identifier,
+        administration_name=chart.company.administratie_naam,
+        created_at=clock.iso(clock.now()),
+        sealed_credentials=connections.seal_credentials(connection_id, credentials),
+        sealed_webhook=connections.seal_webhook(connection_id, webhook),
+        archived_listing=_learn_listing(shop),
+    )
+    warnings = _twice(Connections(table), connection)
+    Connections(table).add(connection)
+    return Added(connection, webhook, warnings)
+
+
+def profile_for(chart: Chart, statuses: ShopStatuses, today: date, toml: str | None) -> Profile:
+    """The suggested profile, changed where `toml` says something, and checked against the administration."""
+    profile = suggest(chart, statuses, today)
+    if toml is not None:
+        profile = profile.changed_by(toml)
+    problems = check(profile, chart)
+    if problems:
+        raise ProfileProblems(problems)
+    return profile
+
+
+def change_profile(table: Table, connection: Connection, toml: str) -> Connection:
+    """Replace the profile by `toml` over the present one, when it fits the administration."""
+    place = Workplace.open(table, connection)
+    profile = connection.profile.changed_by(toml)
+    problems = check(profile, load(place.snelstart))
+    if problems:
+        raise ProfileProblems(problems)
+    changed = replace(connection, profile=profile)
+    Connections(table).save(changed)
+    return changed
+
+
+def pause(table: Table, connection: Connection) -> Connection:
+    """Stand still until `resume`: announced orders are kept."""
+    return Connections(table).pause(connection, catalogue.reason("koppeling-paused"))
+
+
+def resume(
+    table: Table, connection: Connection, *, shop_token: str | None = None, koppelsleutel: str | None = None
+) -> tuple[Connection, int]:
+    """Let a connection go on, with renewed credentials where given; the orders kept meanwhile are queued.
+
+    The connection and how many orders were queued. Raises `Refused` or `Unavailable` when a credential fails.
+    """
+    old = connection.credentials()
+    credentials = replace(
+        old,
+        shop_token=(shop_token or old.shop_token).strip(),
+        koppelsleutel=(koppelsleutel or old.koppelsleutel).strip(),
+    )
+    if credentials != old:
+        connection = replace(connection, sealed_credentials=connections.seal_credentials(connection.id, credentials))
+    _demand_scopes(credentials.koppelsleutel)
+    Workplace.open(table, connection).prove()
+    connection = replace(connection, paused=None)
+    Connections(table).save(connection)
+    return connection, requeue(table, connection, _kept)
+
+
+def rotate(table: Table, connection: Connection) -> tuple[Connection, WebhookSecrets]:
+    """A new signing secret; the one before it stays valid until the next rotation, a new URL key counts at once."""
+    old = connection.webhook_secrets()
+    webhook = WebhookSecrets((new_secret(), old.secrets[0]), new_url_key())
+    changed = replace(connection, sealed_webhook=connections.seal_webhook(connection.id, webhook))
+    Connections(table).save(changed)
+    return changed, webhook
+
+
+def requeue(table: Table, connection: Connection, wanted: Callable[[OrderRow], bool]) -> int:
+    """Queue again the orders that `wanted` picks; how many."""
+
+    def messages() -> Iterator[OrderMessage]:
+        for row in Orders(table, connection.id).all():
+            if wanted(row):
+                yield OrderMessage(connection.id, row.number, "retry", clock.now(), uuid.uuid4().hex)
+
+    return queues.send_orders(settings().order_queue_url, messages())
+
+
+def stopped(row: OrderRow) -> bool:
+    """Whether somebody had to act before this order can go on: `koppeling retry ID --refused`."""
+    return row.state == "refused" or (row.state == "booked" and row.reason is not None)
+
+
+def _kept(row: OrderRow) -> bool:
+    by_credential = row.reason is not None and row.reason.code in _CREDENTIAL_CODES
+    return row.state in ("received", "failed", "booked") or (row.state == "refused" and by_credential)
+
+
+def _demand_partner(operator: partner.Partner) -> None:
+    if not operator.subscription_key or not operator.partner_token:
+        raise Refused(catalogue.reason("koppeling-partner-empty"))
+
+
+def _demand_scopes(koppelsleutel: str) -> None:
+    """Say at once which right a koppelsleutel lacks. A token that does not list its rights is taken as it is."""
+    granted = scopes(token(koppelsleutel, fresh=True))
+    # A list that holds none of our names is written in other words than the documentation: no reason to refuse.
+    known = granted is not None and not granted.isdisjoint(SCOPES)
+    missing = [scope for scope in SCOPES if granted is not None and known and scope not in granted]
+    if missing:
+        raise Refused(catalogue.reason("snelstart-scope-missing", scope=", ".join(missing)))
+
+
+def _learn_listing(shop: Shop) -> Listing:
+    """What the shop's list holds when `archived` is left out, as far as its orders can tell."""
+    archived, active, unsaid = shop.count_all(archived=True), shop.count_all(archived=False), shop.count_all(None)
+    if archived == 0:
+        return "unknown"
+    return "both" if unsaid >= active + archived else "active-only"
+
+
+def _twice(known: Connections, new: Connection) -> tuple[str, ...]:
+    """A shop connected to the same administration twice under two number forms would be booked twice: refused."""
+    for connection_id in known.all_ids():
+        other = known.get(connection_id)
+        if other is None or (other.shop_id, other.administration_id) != (new.shop_id, new.administration_id):
+            continue
+        if other.profile.invoice_number != new.profile.invoice_number:
+            raise Refused(catalogue.reason("number-two-forms"))
+        return (f"Deze winkel is al aan deze administratie gekoppeld (koppeling {other.id}).",)
+    return ()

@@ -1,0 +1,313 @@
+"""The order row: its one visible state, why it is there, and the marks of its two effects in the books.
+
+Both effects of an order (invoice, settlement) live on the order's own row, so that a state and a mark are always
+one atomic write: claim, invoice sent, invoice there and settlement sent, paid. Four writes an order.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, Self
+
+from koppeling import clock, connections
+from koppeling.failures import Reason
+from koppeling.ledger import FREE, MINE, Lease, Mark
+from koppeling.table import ConditionFailed, Key, Table
+
+State = Literal["received", "waiting", "booked", "paid", "credited", "skipped", "refused", "failed"]
+
+DONE: tuple[State, ...] = ("paid", "credited")
+"""States an order never leaves by being announced again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What was sent to SnelStart as an invoice: enough to find it again and to settle it, and nobody's name."""
+
+    factuurnummer: str
+    order_uuid: str
+    total: Decimal
+    factuurdatum: str
+    relatie_id: str
+    dagboek_id: str
+    dagboek_soort: Literal["Bank", "Kas"]
+
+    def as_dict(self) -> dict[str, str]:
+        """As stored."""
+        return {
+            "factuurnummer": self.factuurnummer,
+            "order_uuid": self.order_uuid,
+            "total": str(self.total),
+            "factuurdatum": self.factuurdatum,
+            "relatie_id": self.relatie_id,
+            "dagboek_id": self.dagboek_id,
+            "dagboek_soort": self.dagboek_soort,
+        }
+
+    @classmethod
+    def read(cls, stored: object) -> Self | None:
+        """From a row; None where nothing was sent yet."""
+        if not isinstance(stored, dict):
+            return None
+        return cls(**{**stored, "total": Decimal(stored["total"])})
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One order as it stands."""
+
+    number: str
+    state: State
+    received_at: str
+    updated_at: str
+    paid_at: str | None = None
+    seen: str = ""
+    first_waited_at: str | None = None
+    attempts: int = 0
+    total: str | None = None
+    currency: str | None = None
+    booking: Booking | None = None
+    invoice: Mark | None = None
+    settlement: Mark | None = None
+    verkoopboeking_id: str | None = None
+    payment_id: str | None = None
+    reason: Reason | None = None
+    notes: tuple[str, ...] = ()
+    due_at: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The order as the command line prints it; amounts are text."""
+        return {
+            "order_number": self.number,
+            "state": self.state,
+            "invoice_number": self.booking.factuurnummer if self.booking and self.verkoopboeking_id else None,
+            "total": self.total,
+            "currency": self.currency,
+            "relatie_id": self.booking.relatie_id if self.booking else None,
+            "verkoopboeking_id": self.verkoopboeking_id,
+            "payment_id": self.payment_id,
+            "reason": self.reason.as_dict() if self.reason else None,
+            "notes": list(self.notes),
+            "received_at": self.received_at,
+            "paid_at": self.paid_at,
+        }
+
+
+def _read(row: Mapping[str, Any]) -> OrderRow:
+    reason = row.get("reason")
+    return OrderRow(
+        number=row["order_number"],
+        state=row["state"],
+        received_at=row["received_at"],
+        updated_at=row["updated_at"],
+        paid_at=row.get("paid_at"),
+        seen=row.get("seen") or "",
+        first_waited_at=row.get("first_waited_at"),
+        attempts=int(row.get("attempts") or 0),
+        total=row.get("total"),
+        currency=row.get("currency"),
+        booking=Booking.read(row.get("booking")),
+        invoice=Mark.read(row.get("invoice")),
+        settlement=Mark.read(row.get("settlement")),
+        verkoopboeking_id=row.get("verkoopboeking_id"),
+        payment_id=row.get("payment_id"),
+        reason=Reason.from_dict(reason) if reason else None,
+        notes=tuple(row.get("notes") or ()),
+        due_at=row.get("due_at"),
+    )
+
+
+class Busy(Exception):
+    """Another run works on this order until `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("another run works on this order")
+        self.until = until
+
+
+class LeaseLost(Exception):
+    """Our time on this order ran out and another run took it over: write nothing more."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """An order under our lease. Every method is one conditional write; `row` is the order as it then is."""
+
+    _table: Table
+    _key: Key
+    _lease: Lease
+    row: OrderRow
+    _notes: list[str] = field(default_factory=list)
+
+    def note(self, *notes: str) -> None:
+        """Remember notes; they are written with the next step."""
+        self._notes += [note for note in notes if note not in self._notes and note not in self.row.notes]
+
+    def sending_invoice(self, booking: Booking, *, currency: str, seen: str) -> None:
+        """Before the invoice is sent: the mark, and what it will hold."""
+        self._write(
+            {
+                "booking": booking.as_dict(),
+                "invoice": Mark(clock.now()).as_dict(),
+                "total": str(booking.total),
+                "currency": currency,
+                "seen": seen,
+            },
+            remove=("verkoopboeking_id", "settlement", "reason"),
+        )
+
+    def booked(self, verkoopboeking_id: str) -> None:
+        """The invoice is there; its settlement is sent next. One write for both."""
+        self._write(
+            {
+                "state": "booked",
+                "verkoopboeking_id": verkoopboeking_id,
+                "settlement": Mark(clock.now()).as_dict(),
+            },
+            remove=("reason",),
+        )
+
+    def found_booked(self, verkoopboeking_id: str) -> None:
+        """The invoice of an earlier attempt was found; nothing is known to have been settled or sent yet."""
+        self._write({"state": "booked", "verkoopboeking_id": verkoopboeking_id}, remove=("reason",))
+
+    def sending_settlement(self) -> None:
+        """Before the settlement is sent (again)."""
+        self._write({"settlement": Mark(clock.now()).as_dict()})
+
+    def paid(self, payment_id: str | None) -> None:
+        """The open balance is 0: done."""
+        self._release("paid", {"paid_at": clock.iso(clock.now()), "payment_id": payment_id, "reason": None})
+
+    def skip(self, reason: Reason, *, seen: str) -> None:
+        """Nothing to book."""
+        self._release("skipped", {"reason": reason.as_dict(), "seen": seen})
+
+    def refuse(
+        self, reason: Reason, *, seen: str | None = None, forget: Literal["invoice", "settlement"] | None
+    ) -> None:
+        """Somebody must act. `forget`: the effect that was definitely refused, so its mark goes.
+
+        An order whose invoice is there keeps the state `booked`, with the reason: it is not unbooked by a
+        settlement that somebody must help along.
+        """
+        state: State = "booked" if self.row.verkoopboeking_id else "refused"
+        values: dict[str, Any] = {"reason": reason.as_dict()}
+        if seen is not None:
+            values["seen"] = seen
+        self._release(state, values, remove=(forget,) if forget else ())
+
+    def wait(self, reason: Reason, due: datetime, *, seen: str, total: str, currency: str) -> None:
+        """Not yet to be booked: asked again at `due`."""
+        values = {"reason": reason.as_dict(), "seen": seen, "total": total, "currency": currency}
+        self._release("waiting", values, due=due, keep={"first_waited_at": clock.iso(clock.now())})
+
+    def fail(
+        self,
+        reason: Reason,
+        due: datetime,
+        *,
+        answered: Literal["invoice", "settlement"] | None = None,
+        forget: Literal["invoice", "settlement"] | None = None,
+    ) -> None:
+        """Our trouble: tried again at `due` at the latest. `answered`: the effect's attempt has certainly ended."""
+        state: State = "booked" if self.row.verkoopboeking_id else "failed"
+        values: dict[str, Any] = {"reason": reason.as_dict(), "attempts": self.row.attempts + 1}
+        mark = getattr(self.row, answered) if answered else None
+        if answered and mark:
+            values[answered] = Mark(mark.sent_at, answered=True).as_dict()
+        self._release(state, values, due=due, remove=(forget,) if forget else ())
+
+    def give_back(self) -> None:
+        """Let go without a verdict, as if never claimed."""
+        self._release(self.row.state, {})
+
+    def _release(
+        self,
+        state: State,
+        values: dict[str, Any],
+        *,
+        due: datetime | None = None,
+        remove: tuple[str, ...] = (),
+        keep: dict[str, Any] | None = None,
+    ) -> None:
+        if due:
+            values |= {"due_pk": self._key.pk, "due_at": clock.iso(due)}
+        gone = {"owner", "lease_until", "due_pk", "due_at", *remove} - values.keys()
+        self._write({"state": state, **values}, remove=tuple(gone), keep=keep)
+
+    def _write(
+        self, values: dict[str, Any], *, remove: tuple[str, ...] = (), keep: dict[str, Any] | None = None
+    ) -> None:
+        notes = {"notes": [*self.row.notes, *self._notes]} if self._notes else {}
+        try:
+            row = self._table.update(
+                self._key,
+                {**values, **notes, "updated_at": clock.iso(clock.now())},
+                keep=keep,
+                remove=remove,
+                condition=MINE,
+                given={"owner": self._lease.owner},
+            )
+        except ConditionFailed as error:
+            raise LeaseLost from error
+        self._notes.clear()
+        self.row = _read(row)
+
+
+class Orders:
+    """The orders of one connection."""
+
+    def __init__(self, table: Table, connection_id: str) -> None:
+        self._table = table
+        self._pk = connections.partition(connection_id)
+
+    def key(self, number: str) -> Key:
+        """Where an order's row is: plain numbers sort as numbers."""
+        return Key(self._pk, f"ORDER#{number:0>20}")
+
+    def get(self, number: str) -> OrderRow | None:
+        """The order, or None when it was never announced."""
+        row = self._table.get(self.key(number))
+        return _read(row) if row else None
+
+    def all(self, state: State | None = None) -> Iterator[OrderRow]:
+        """All orders, by number."""
+        return (_read(row) for row in self._table.rows(self._pk, "ORDER#") if state is None or row["state"] == state)
+
+    def known(self, numbers: list[str]) -> dict[str, OrderRow]:
+        """Those of up to 100 orders that have a row."""
+        rows = self._table.get_many([self.key(number) for number in numbers])
+        return {row["order_number"]: _read(row) for row in rows.values()}
+
+    def due(self, now: datetime) -> Iterator[str]:
+        """The numbers of orders to be asked again by now, longest overdue first."""
+        return (key.sk.removeprefix("ORDER#").lstrip("0") for key in self._table.due(self._pk, clock.iso(now)))
+
+    def claim(self, number: str, received_at: datetime) -> Claim | OrderRow:
+        """Take the order to work on it. A finished one comes back as its row; `Busy` when another run has it."""
+        now = clock.now()
+        lease = Lease.take(now)
+        try:
+            row = self._table.update(
+                self.key(number),
+                {**lease.values(), "order_number": number, "updated_at": clock.iso(now)},
+                keep={"state": "received", "received_at": clock.iso(received_at)},
+                condition=f"(attribute_not_exists(#state) OR NOT #state IN (:paid, :credited)) AND {FREE}",
+                given={"paid": "paid", "credited": "credited", "now": clock.iso(now)},
+            )
+        except ConditionFailed as error:
+            if error.row.get("state") in DONE:
+                return _read(error.row)
+            raise Busy(datetime.fromisoformat(error.row["lease_until"])) from error
+        return Claim(self._table, self.key(number), lease, _read(row))
+
+    def keep(self, number: str, received_at: datetime) -> None:
+        """Remember an order of a connection that stands still; nothing is asked or sent for it now."""
+        now = clock.iso(clock.now())
+        self._table.update(
+            self.key(number),
+            {"order_number": number},
+            keep={"state": "received", "received_at": clock.iso(received_at), "updated_at": now},
+        )

@@ -1,0 +1,143 @@
+"""Asking a shop what changed: the safety net under webhooks that never came.
+
+A closed window that overlaps the one before, all its pages, counted before and after. The cursor moves only after
+every order found is on the queue. Orders that wait are asked again at their own due times.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import batched
+from typing import Any
+
+from koppeling import clock, queues
+from koppeling.connections import Connection, Connections
+from koppeling.failures import ConnectionRefused
+from koppeling.fingerprint import fingerprint
+from koppeling.messages import Cause, OrderMessage, order_number
+from koppeling.mijnwebwinkel.client import Window
+from koppeling.mijnwebwinkel.models import Order, ShapeError
+from koppeling.orders import OrderRow
+from koppeling.settings import settings
+from koppeling.table import Table
+from koppeling.telemetry import logger
+from koppeling.workplace import Workplace
+
+_OVERLAP = timedelta(hours=3)
+"""The zone of the shop's filter is not known (Amsterdam or UTC: two hours in summer), clocks are set back an hour in
+autumn, and clocks differ: three hours cover all of it. What is found twice is not queued twice."""
+
+_READINGS = 3
+_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll of one connection found and queued."""
+
+    found: int = 0
+    queued: int = 0
+    again: int = 0
+    complete: bool = True
+
+
+def dispatch(table: Table, poll_queue_url: str, per_second: int = 12) -> int:
+    """Queue one poll per connection: one shop's trouble never delays another's. How many."""
+    return queues.send_polls(poll_queue_url, list(Connections(table).all_ids()), per_second)
+
+
+def poll(table: Table, connection_id: str) -> Polled:
+    """Ask one shop, and queue what is new or due.
+
+    Raises `Unavailable` when the shop or the queue fails: the cursor then stays where it is, and the next poll asks
+    for everything since. A shop token that is refused pauses the connection.
+    """
+    connections = Connections(table)
+    connection = connections.get(connection_id)
+    if connection is None or connection.paused:
+        return Polled()
+    place = Workplace.open(table, connection)
+    # First what is known to be due: it needs no answer of the shop.
+    again = _queue(place, place.orders.due(clock.now()), "waiting")
+    try:
+        return replace(_poll_window(place, connections), again=again)
+    except ConnectionRefused as refused:
+        place.connection_refused(refused)
+        return Polled(again=again, complete=False)
+
+
+def _poll_window(place: Workplace, connections: Connections) -> Polled:
+    until = clock.now().replace(microsecond=0)
+    start = connections.cursor(place.connection) - _OVERLAP
+    found: dict[str, str] = {}
+    complete = True
+    for archived in _archived_choices(place.connection):
+        complete &= _read_window(place, Window(start, until, archived), found)
+    queued = _queue(place, _changed(place, found), "poll")
+    if complete:
+        connections.move_cursor(place.connection, until)
+    else:
+        logger.warning("the shop's list kept changing while it was read", extra={"connection_id": place.connection.id})
+    return Polled(found=len(found), queued=queued, complete=complete)
+
+
+def _archived_choices(connection: Connection) -> tuple[bool | None, ...]:
+    """What to ask for so that archived orders are in it: an order may be archived as soon as it is done."""
+    return (False, True) if connection.archived_listing == "active-only" else (None,)
+
+
+def _read_window(place: Workplace, window: Window, found: dict[str, str]) -> bool:
+    """Read a window into `found` (number → fingerprint); whether it was certainly read whole.
+
+    Pages are cut by offset: an order that leaves the window while they are read shifts the rest, and one is skipped.
+    So the count must be the same before and after, and as many different orders must have come.
+    """
+    for _ in range(_READINGS):
+        before = place.shop.count(window)
+        if before == 0:
+            return True
+        read = dict(_numbered(place.shop.orders(window, before)))
+        found.update(read)
+        if place.shop.count(window) == before and len(read) >= before:
+            return True
+    return False
+
+
+def _numbered(listed: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for raw in listed:
+        number = order_number(raw.get("number"))
+        if number is None:
+            # The worker could not ask for it either; the count then tells that the window was not read whole.
+            logger.warning("the shop lists an order without a number")
+            continue
+        try:
+            yield number, fingerprint(Order.parse(raw))
+        except ShapeError:
+            # Queued, so that the worker reads it by itself and gives it a visible state.
+            yield number, "unreadable"
+
+
+def _changed(place: Workplace, found: dict[str, str]) -> Iterator[str]:
+    """Those that have no row yet, or whose row was written on another state of the order."""
+    for numbers in batched(found, _ROWS, strict=False):
+        known = place.orders.known(list(numbers))
+        for number in numbers:
+            row = known.get(number)
+            if row is None or _stale(row, found[number]):
+                yield number
+
+
+def _stale(row: OrderRow, seen_now: str) -> bool:
+    """Whether the order changed since the row was written, or its run never came to a verdict."""
+    if row.state in ("paid", "credited"):
+        return False
+    return row.state == "received" or row.seen != seen_now
+
+
+def _queue(place: Workplace, numbers: Iterable[str], cause: Cause) -> int:
+    def messages() -> Iterator[OrderMessage]:
+        for number in numbers:
+            yield OrderMessage(place.connection.id, number, cause, clock.now(), uuid.uuid4().hex)
+
+    return queues.send_orders(settings().order_queue_url, messages())

@@ -1,0 +1,180 @@
+"""SnelStart's API: the token, reading with OData filters, and writing exactly once per call."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import simplejson
+
+from koppeling import catalogue, transport
+from koppeling.failures import ConnectionRefused, Unavailable, Unknown
+from koppeling.settings import settings
+from koppeling.snelstart.errors import TokenExpired, failure
+
+PAGE = 500
+"""The largest `$top`. There is no paging metadata: the next page is asked for only while one comes back full."""
+
+_RENEW_SECONDS_EARLY = 60
+_BAD_REQUEST, _UNAUTHORIZED = 400, 401
+
+_tokens: dict[str, tuple[float, str]] = {}
+_minting: dict[str, Lock] = {}
+_lock = Lock()
+
+
+def literal(text: str) -> str:
+    """A text as an OData literal: quoted, quotes doubled."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class SnelStart:
+    """One administration, by the owner's koppelsleutel and the operator's subscription key."""
+
+    koppelsleutel: str
+    subscription_key: str
+
+    def __repr__(self) -> str:
+        """Nothing: a traceback that prints locals must not print keys."""
+        return "SnelStart(…)"
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:  # noqa: ANN401 -- any JSON
+        """Read `path`; retried within bounds.
+
+        Raises `Unavailable`, `ConnectionRefused` (koppelsleutel, scope), `UnknownId` or `SnelStartRefused`.
+        """
+        for fresh in (False, True):
+            try:
+                answer = transport.read(self._url(path), params=params, headers=self._headers(fresh=fresh))
+            except (transport.NotSent, transport.NoAnswer) as error:
+                raise Unavailable(catalogue.reason("snelstart-unavailable")) from error
+            if answer.ok:
+                if answer.body is None:
+                    raise Unavailable(catalogue.reason("snelstart-unavailable"))
+                return answer.body
+            failed = failure(answer, wrote=False, scope=_scope(path, "read"))
+            if not isinstance(failed, TokenExpired):
+                raise failed
+        raise Unavailable(catalogue.reason("snelstart-unavailable"))
+
+    def pages(self, path: str, filter_: str | None = None) -> Iterator[dict[str, Any]]:
+        """All rows of a list call that knows `$top` and `$skip`."""
+        skip = 0
+        while True:
+            params: dict[str, str | int] = {"$top": PAGE, "$skip": skip}
+            if filter_:
+                params["$filter"] = filter_
+            page = rows(self.get(path, params))
+            yield from page
+            if len(page) < PAGE:
+                return
+            skip += PAGE
+
+    def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Write once. The created object, which has an `id`.
+
+        Raises `Unavailable` (certainly not done), `SnelStartRefused`, `UnknownId`, `ConnectionRefused` (certainly
+        not done) or `Unknown`. An expired token is the one case sent again: it is refused before anything is done.
+        """
+        content = simplejson.dumps(body, use_decimal=True).encode()
+        for fresh in (False, True):
+            headers = {**self._headers(fresh=fresh), "Content-Type": "application/json"}
+            try:
+                answer = transport.write(self._url(path), content=content, headers=headers)
+            except transport.NotSent as error:
+                raise Unavailable(catalogue.reason("snelstart-unavailable")) from error
+            except transport.NoAnswer as error:
+                raise Unknown(catalogue.reason("snelstart-outcome-unknown")) from error
+            if answer.ok:
+                if isinstance(answer.body, dict) and isinstance(answer.body.get("id"), str) and answer.body["id"]:
+                    return answer.body
+                raise Unknown(catalogue.reason("snelstart-outcome-unknown"))
+            failed = failure(answer, wrote=True, scope=_scope(path, "write"))
+            if not isinstance(failed, TokenExpired):
+                raise failed
+        raise Unavailable(catalogue.reason("snelstart-unavailable"))
+
+    def _url(self, path: str) -> str:
+        return f"{settings().snelstart_api_url}/{path}"
+
+    def _headers(self, *, fresh: bool) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {token(self.koppelsleutel, fresh=fresh)}",
+            "Ocp-Apim-Subscription-Key": self.subscription_key,
+        }
+
+
+def _scope(path: str, access: str) -> str:
+    """The right a call needs, for the sentence that says it is missing."""
+    resource = path.split("/", 1)[0]
+    area = {
+        "relaties": "relaties",
+        "bankboekingen": "bankieren",
+        "kasboekingen": "kas",
+        "verkoopfacturen": "orders",
+        "verkoopboekingen": "boekhouden",
+        "grootboeken": "boekhouden",
+        "dagboeken": "boekhouden",
+    }.get(resource, "settings")
+    return f"{area}:{access}"
+
+
+def rows(answer: object) -> list[dict[str, Any]]:
+    """A list answer, or `Unavailable` when it is none."""
+    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+        raise Unavailable(catalogue.reason("snelstart-unavailable"))
+    return answer
+
+
+def token(koppelsleutel: str, *, fresh: bool = False) -> str:
+    """The bearer token of a koppelsleutel, minted once a process and kept until a minute before it expires.
+
+    Raises `ConnectionRefused` when the koppelsleutel itself is refused, else `Unavailable`.
+    """
+    with _lock:
+        minting = _minting.setdefault(koppelsleutel, Lock())
+    before = _tokens.get(koppelsleutel)
+    with minting:
+        known = _tokens.get(koppelsleutel)
+        # `fresh` means "not the one I was refused with"; another thread may have minted a newer one meanwhile.
+        if known and time.monotonic() < known[0] and not (fresh and known == before):
+            return known[1]
+        minted, lifetime = _mint(koppelsleutel)
+        _tokens[koppelsleutel] = (time.monotonic() + max(0, lifetime - _RENEW_SECONDS_EARLY), minted)
+        return minted
+
+
+def _mint(koppelsleutel: str) -> tuple[str, int]:
+    try:
+        answer = transport.write(
+            settings().snelstart_auth_url, form={"grant_type": "clientkey", "clientkey": koppelsleutel}
+        )
+    except (transport.NotSent, transport.NoAnswer) as error:
+        raise Unavailable(catalogue.reason("snelstart-unavailable")) from error
+    if answer.status in (_BAD_REQUEST, _UNAUTHORIZED):
+        raise ConnectionRefused(catalogue.reason("snelstart-key-refused"))
+    body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
+    minted, lifetime = body.get("access_token"), body.get("expires_in")
+    if not isinstance(minted, str) or not minted or not str(lifetime).isdigit():
+        raise Unavailable(catalogue.reason("snelstart-unavailable"), answer.retry_after)
+    return minted, int(str(lifetime))
+
+
+def scopes(bearer: str) -> frozenset[str] | None:
+    """What a token may do, as its `scopes` claim lists it; None when it is no readable JWT or has no such claim.
+
+    The token is not verified: it came from SnelStart itself over TLS, and the list only makes an error clearer.
+    """
+    parts = bearer.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (IndexError, ValueError):
+        return None
+    listed = claims.get("scopes") if isinstance(claims, dict) else None
+    if isinstance(listed, str):
+        return frozenset(listed.replace(",", " ").split())
+    return frozenset(str(scope) for scope in listed) if isinstance(listed, list) else None

@@ -1,0 +1,185 @@
+"""Relaties: finding one by e-mail address or name, and making one from what an order knows.
+
+SnelStart checks optional fields strictly and one bad one refuses the whole relatie, so everything is checked here
+first, and what it refuses all the same is left out and tried once more, with a note.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from stdnum import iban
+from stdnum.eu import vat
+
+from koppeling.mijnwebwinkel.models import Address, Order
+from koppeling.snelstart.client import SnelStart, literal, rows
+from koppeling.snelstart.errors import SnelStartRefused
+from koppeling.snelstart.models import Chart
+
+_NAAM, _STRAAT, _POSTCODE, _PLAATS, _CONTACT, _TELEFOON, _EMAIL = 50, 50, 25, 50, 50, 25, 250
+"""Field limits of the API's documentation."""
+
+_EMAIL_SHAPE = re.compile(r"[^@\s,;<>()\"]+@[^@\s,;<>()\".]+(\.[^@\s,;<>()\".]+)+")
+_PHONE_SHAPE = re.compile(r"\+?[0-9][0-9 ()./-]{4,23}")
+_OPTIONAL = ("telefoon", "vestigingsAdres", "iban", "btwNummer")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A relatie to make, and notes (without anybody's data) on what had to be left out."""
+
+    body: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relatie:
+    """A relatie to book on."""
+
+    relatie_id: str
+    notes: tuple[str, ...] = ()
+
+
+def is_email(text: str) -> bool:
+    """Whether a text can stand in a relatie's e-mail field."""
+    return len(text) <= _EMAIL and _EMAIL_SHAPE.fullmatch(text) is not None
+
+
+def by_email(snelstart: SnelStart, email: str) -> Relatie | None:
+    """The oldest active customer with this e-mail address, in whatever letter case; None when there is none.
+
+    Whether `Email eq` minds letter case is not known: both spellings are asked for and compared here.
+    """
+    email = email.strip()
+    spellings = sorted({email, email.lower()})
+    found = _customers(snelstart, " or ".join(f"Email eq {literal(spelling)}" for spelling in spellings))
+    return _oldest(row for row in found if str(row.get("email") or "").strip().casefold() == email.casefold())
+
+
+def by_name(snelstart: SnelStart, naam: str) -> Relatie | None:
+    """The oldest active customer of exactly this name; for relaties that stand for many customers."""
+    found = _customers(snelstart, f"Naam eq {literal(naam)}")
+    return _oldest(row for row in found if row.get("naam") == naam)
+
+
+def make(snelstart: SnelStart, draft: Draft) -> Relatie:
+    """Make the relatie; optional fields it is refused for are left out once. Failures as `SnelStart.post`."""
+    try:
+        return Relatie(str(snelstart.post("relaties", draft.body)["id"]), draft.notes)
+    except SnelStartRefused as refused:
+        body = {name: value for name, value in draft.body.items() if name not in _OPTIONAL}
+        if not any(code.startswith("REL-") for code in refused.codes) or body == draft.body:
+            raise
+        note = f"Klant aangemaakt zonder adres en andere extra gegevens: SnelStart keurde ze af ({refused.codes[0]})."
+        return Relatie(str(snelstart.post("relaties", body)["id"]), (*draft.notes, note))
+
+
+def draft_for(order: Order, chart: Chart) -> Draft:
+    """A relatie with everything the order knows that SnelStart accepts."""
+    return _Drafting(order, chart).draft()
+
+
+def draft_of_name(naam: str) -> Draft:
+    """A relatie that stands for many customers."""
+    return Draft({"relatiesoort": ["Klant"], "naam": naam[:_NAAM]})
+
+
+@dataclass(slots=True)
+class _Drafting:
+    order: Order
+    chart: Chart
+    notes: list[str] = field(default_factory=list)
+
+    def draft(self) -> Draft:
+        debtor = self.order.debtor
+        company, person, email = debtor.company.strip(), debtor.name.strip(), debtor.email.strip()
+        naam = company or person or f"Webwinkelklant order {self.order.number}"
+        body: dict[str, Any] = {
+            "relatiesoort": ["Klant"],
+            "naam": self._cut(naam, _NAAM, "De naam is ingekort: SnelStart neemt er 50 tekens van."),
+            "email": email,
+            "factuurEmailVersturen": {"shouldSend": False, "email": email},
+        }
+        address = self._address(debtor.invoice, person)
+        if address:
+            body["vestigingsAdres"] = address
+        if debtor.phone.strip():
+            self._checked(body, "telefoon", debtor.phone.strip(), "telefoonnummer", _PHONE_SHAPE.fullmatch)
+        if debtor.bank_account.strip():
+            self._checked(body, "iban", iban.compact(debtor.bank_account), "IBAN", iban.is_valid)
+        number = debtor.invoice.tax_number.strip() if debtor.invoice else ""
+        if number:
+            self._checked(
+                body,
+                "btwNummer",
+                vat.compact(number) if vat.is_valid(number) else number,
+                "btw-nummer",
+                lambda checked: vat.is_valid(checked) and checked[:2] == self._country(),
+            )
+        return Draft(body, tuple(self.notes))
+
+    def _country(self) -> str:
+        return self.order.debtor.invoice.country_code if self.order.debtor.invoice else ""
+
+    def _address(self, invoice: Address | None, person: str) -> dict[str, Any] | None:
+        """All or nothing: SnelStart refuses an address of which only a part is filled (REL-0060)."""
+        if invoice is None:
+            return None
+        straat = " ".join(f"{invoice.street} {invoice.number}".split())
+        land = self.chart.countries.get(invoice.country_code)
+        parts = (straat, invoice.zipcode.strip(), invoice.city.strip(), land)
+        if not any(parts[:3]):
+            return None
+        fits = len(parts[0]) <= _STRAAT and len(parts[1]) <= _POSTCODE and len(parts[2]) <= _PLAATS
+        if not (all(parts) and land and fits):
+            self.notes.append("Het adres is weggelaten: het is niet volledig of te lang voor SnelStart.")
+            return None
+        address: dict[str, Any] = {"straat": straat, "postcode": parts[1], "plaats": parts[2], "land": {"id": land.id}}
+        if person:
+            address["contactpersoon"] = person[:_CONTACT]
+        return address
+
+    def _checked(self, body: dict[str, Any], name: str, value: str, word: str, is_good: Any) -> None:  # noqa: ANN401 -- a predicate, truthy or not
+        if is_good(value):
+            body[name] = value
+        else:
+            self.notes.append(f"Het {word} is weggelaten: het is niet geldig.")
+
+    def _cut(self, text: str, length: int, note: str) -> str:
+        if len(text) > length:
+            self.notes.append(note)
+        return text[:length].strip()
+
+
+def _customers(snelstart: SnelStart, filter_: str) -> list[dict[str, Any]]:
+    listed = rows(snelstart.get("relaties", {"$filter": filter_, "$top": 500}))
+    return [row for row in listed if _usable(row)]
+
+
+def _usable(row: dict[str, Any]) -> bool:
+    """SnelStart's own relaties carry a negative relatiecode or the kind Eigen: never a match."""
+    kinds = row.get("relatiesoort") or []
+    return (
+        isinstance(row.get("id"), str)
+        and "Klant" in kinds
+        and "Eigen" not in kinds
+        and not row.get("nonactief")
+        and _code(row) >= 0
+    )
+
+
+def _code(row: dict[str, Any]) -> int:
+    code = row.get("relatiecode")
+    return code if isinstance(code, int) else 0
+
+
+def _oldest(found: Iterable[dict[str, Any]]) -> Relatie | None:
+    """Codes are handed out in ascending order, so the lowest is the oldest."""
+    usable = sorted(found, key=_code)
+    if not usable:
+        return None
+    notes: tuple[str, ...] = ()
+    if len(usable) > 1:
+        notes = (f"Er zijn {len(usable)} klanten met dit e-mailadres in SnelStart; de oudste is gebruikt.",)
+    return Relatie(str(usable[0]["id"]), notes)
