@@ -150,13 +150,13 @@ class World:
         return {invoice["factuurnummer"]: invoice for invoice in self.ledger(connected)["invoices"]}
 
 
-def wait_until(done: Callable[[], bool], seconds: float, what: str) -> None:
-    """Look every tenth of a second until `done`; `WorldError` naming `what` when that takes longer than `seconds`."""
+def wait_until(done: Callable[[], bool], seconds: float, what: str, *, every: float = _LOOK_EVERY_SECONDS) -> None:
+    """Look `every` so many seconds until `done`; `WorldError` naming `what` when that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:
             raise WorldError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(every)
 
 
 @contextmanager

@@ -54,6 +54,10 @@ class Charts:
             return None
         return self._get(not_before=clock.now() - _OLD_ENOUGH_TO_DOUBT).chart
 
+    def keep(self, chart: Chart) -> None:
+        """Keep reference data that was just read for another purpose."""
+        self._store(Known(chart, clock.now()))
+
     def _get(self, not_before: datetime) -> Known:
         with _lock:
             loading = _loading.setdefault(self.connection_id, Lock())

@@ -9,7 +9,7 @@ from datetime import date
 from koppeling import catalogue, clock, connections, partner, queues
 from koppeling.booking.profile import Profile
 from koppeling.booking.suggest import check, suggest
-from koppeling.charts import load
+from koppeling.charts import Charts, load
 from koppeling.connections import Connection, Connections, Credentials, Listing, WebhookSecrets
 from koppeling.failures import Refused
 from koppeling.messages import OrderMessage
@@ -89,6 +89,7 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
     )
     warnings = _twice(Connections(table), connection)
     Connections(table).add(connection)
+    Charts(table, connection_id, snelstart).keep(chart)
     return Added(connection, webhook, warnings)
 
 
@@ -106,12 +107,13 @@ def profile_for(chart: Chart, statuses: ShopStatuses, today: date, toml: str | N
 def change_profile(table: Table, connection: Connection, toml: str) -> Connection:
     """Replace the profile by `toml` over the present one, when it fits the administration."""
     place = Workplace.open(table, connection)
-    profile = connection.profile.changed_by(toml)
-    problems = check(profile, load(place.snelstart))
+    profile, chart = connection.profile.changed_by(toml), load(place.snelstart)
+    problems = check(profile, chart)
     if problems:
         raise ProfileProblems(problems)
     changed = replace(connection, profile=profile)
     Connections(table).save(changed)
+    place.charts.keep(chart)
     return changed
 
 

@@ -1,0 +1,549 @@
+"""`koppeling`: the operator's commands. Each finds the deployment, calls one use case and shows what came of it."""
+
+import io
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+
+import typer
+
+from ops import asking, output, stack, troubles
+from ops.asking import PARTNER_TOKEN, SHOP_TOKEN, SNELSTART_KEY, SUBSCRIPTION_KEY
+from ops.output import Exit, could_not, wrong_use
+
+# What needs boto3 or pydantic is imported inside the commands: `koppeling --help` answers at once.
+if TYPE_CHECKING:
+    from koppeling.connections import Connection
+    from koppeling.orders import OrderRow
+    from koppeling.table import Table
+    from ops.stack import Deployment
+
+_INTERRUPTED: Final = 130
+
+StackName = Annotated[
+    str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection, as `koppeling list` shows it.")]
+OrderState = Literal["received", "waiting", "booked", "paid", "credited", "skipped", "refused", "failed"]
+
+app = typer.Typer(
+    name="koppeling",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="""\b
+Example:
+  koppeling add --name "De Theepot" --stack koppeling
+
+\b
+Exit codes:
+  0  done
+  1  done, but not all is well (a refused order)
+  2  wrong use
+  3  could not (credentials, network, no such stack, connection or order)""",
+)
+
+
+class Place(NamedTuple):
+    """One connection of one deployment."""
+
+    deployment: "Deployment"
+    table: "Table"
+    connection: "Connection"
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command; its exit code. Whatever goes wrong is one line on standard error, with `--json` a document too."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments), prog_name="koppeling", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001 -- the outermost door: `explain` names every error, none is swallowed
+        stop = troubles.explain(error)
+        if "--json" in arguments:
+            output.document({"error": stop.reason.as_dict()})
+        output.remark(output.say(stop.reason))
+        return stop.exit_code
+    if code == _INTERRUPTED:
+        output.remark("Stopped.")
+    return code or Exit.DONE
+
+
+def _example(*commands: str) -> str:
+    return "\n".join(("\b", "Example:" if len(commands) == 1 else "Examples:", *(f"  {line}" for line in commands)))
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    stack_name: Annotated[
+        str,
+        typer.Option("--stack", envvar="KOPPELING_STACK", metavar="NAME", help="The CloudFormation stack."),
+    ] = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Every paid order of a Mijnwebwinkel shop as a paid invoice in SnelStart: the operator's commands.
+
+    AWS is found as usual: AWS_PROFILE, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL. --stack and --json may stand before or
+    after the command.
+    """
+    if context.invoked_subcommand is None:
+        raise wrong_use("wrong-use", "Which command?", "`koppeling --help` lists them.")
+    context.default_map = {context.invoked_subcommand: {"stack_name": stack_name, "json": json}}
+
+
+@app.command(
+    epilog=_example(
+        "koppeling partner --subscription-key KEY --partner-token TOKEN --product productie", "koppeling partner --show"
+    )
+)
+def partner(
+    subscription_key: Annotated[
+        str | None, typer.Option(envvar=SUBSCRIPTION_KEY.variable, help="SnelStart's, from its developer portal.")
+    ] = None,
+    partner_token: Annotated[
+        str | None, typer.Option(envvar=PARTNER_TOKEN.variable, help="Mijnwebwinkel's, for this software.")
+    ] = None,
+    product: Annotated[
+        Literal["productie", "ontwikkeling"] | None, typer.Option(help="Which SnelStart product the key belongs to.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Say which are set; never what they are.")] = False,  # noqa: FBT002 -- an option
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Store the operator's own credentials, or say which are set.
+
+    What is not given stays as it was; what is not given and not yet stored is asked for at a terminal, not shown.
+    """
+    from koppeling import partner as partners
+
+    name = stack.find(stack_name).value("PartnerSecretName")
+    stored = partners.fetch(name)
+    if not show:
+        nothing_given = not (subscription_key or partner_token or product)
+        changes = {"product": product or stored.product}
+        if subscription_key or nothing_given or not stored.subscription_key:
+            changes["subscription_key"] = asking.required(SUBSCRIPTION_KEY, subscription_key)
+        if partner_token or nothing_given or not stored.partner_token:
+            changes["partner_token"] = asking.required(PARTNER_TOKEN, partner_token)
+        partners.store(name, changes)
+        stored = partners.fetch(name)
+    known = {
+        "subscription_key": bool(stored.subscription_key),
+        "partner_token": bool(stored.partner_token),
+        "link_signing_key": bool(stored.link_signing_key),
+    }
+    if json:
+        output.document({**known, "product": stored.product})
+        return
+    facts = [(key, "set" if there else "not set") for key, there in known.items()]
+    output.facts([*facts, ("product", stored.product)])
+
+
+@app.command(
+    epilog=_example(
+        'koppeling add --name "De Theepot"',
+        'koppeling add --name "De Theepot" --shop-token TOKEN --snelstart-key KEY --profile theepot.toml',
+    )
+)
+def add(
+    name: Annotated[str, typer.Option(help="What to call the connection.")],
+    shop_token: Annotated[
+        str | None, typer.Option(envvar=SHOP_TOKEN.variable, help="The shop's API token; asked for when left out.")
+    ] = None,
+    snelstart_key: Annotated[
+        str | None, typer.Option(envvar=SNELSTART_KEY.variable, help="The koppelsleutel; asked for when left out.")
+    ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="TOML that changes the suggested profile."),
+    ] = None,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Connect a shop to an administration.
+
+    Both credentials are proven and a profile is suggested before anything is stored. Prints what the shop's side
+    must know to send webhooks: the secret is shown here, once.
+    """
+    token, key = asking.required(SHOP_TOKEN, shop_token), asking.required(SNELSTART_KEY, snelstart_key)
+    toml = asking.profile_text(profile) if profile else None
+    deployment = stack.find(stack_name)
+    from koppeling import onboard
+    from koppeling.table import table
+    from ops import views
+
+    added = onboard.add(table(), name, token, key, toml)
+    connection, url = added.connection, deployment.webhook_url(added.connection.id)
+    if json:
+        output.document(
+            {
+                **views.connection_json(connection),
+                **views.webhook_json(url, added.webhook),
+                **views.profile_json(connection),
+                "warnings": list(added.warnings),
+            }
+        )
+    else:
+        output.facts([*views.connection_facts(connection), *views.webhook_facts(url, added.webhook)])
+        print(f"\n{connection.profile.to_toml()}", end="")
+    for warning in added.warnings:
+        output.remark(warning)
+
+
+@app.command("list", epilog=_example("koppeling list --json"))
+def list_(
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """List all connections."""
+    stack.find(stack_name)
+    from koppeling.connections import Connections
+    from koppeling.table import table
+    from ops import views
+
+    stored = Connections(table())
+    found = [connection for one in stored.all_ids() if (connection := stored.get(one))]
+    if json:
+        output.document([views.connection_json(connection) for connection in found])
+    elif found:
+        output.table(
+            ("connection", "name", "status", "shop", "administration"),
+            [
+                (
+                    one.id,
+                    one.name,
+                    f"paused: {one.paused.code}" if one.paused else "active",
+                    one.shop_name or one.shop_domain,
+                    one.administration_name,
+                )
+                for one in found
+            ],
+        )
+    else:
+        print("No connections yet; `koppeling add` makes one.")
+
+
+@app.command(epilog=_example("koppeling show 1f2e3d4c5b6a7988"))
+def show(
+    connection_id: ConnectionId,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Show one connection, and how many of its orders stand in each state."""
+    deployment, table, connection = _open(stack_name, connection_id)
+    from koppeling.orders import Orders
+    from ops import views
+
+    counts = views.count_states(Orders(table, connection.id).all())
+    url = deployment.webhook_url(connection.id)
+    if json:
+        output.document({**views.connection_json(connection), "webhook_url": url, "orders": counts})
+        return
+    output.facts([*views.connection_facts(connection), ("webhook URL", url)])
+    print()
+    output.facts([(state, str(count)) for state, count in counts.items() if count] or [("orders", "none yet")])
+
+
+@app.command(
+    epilog=_example(
+        "koppeling profile 1f2e3d4c5b6a7988 > theepot.toml",
+        "koppeling profile 1f2e3d4c5b6a7988 --edit theepot.toml",
+        "koppeling profile 1f2e3d4c5b6a7988 --set payment_term_days=30 --set accounts.revenue_high=8001",
+    )
+)
+def profile(
+    connection_id: ConnectionId,
+    edit: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE", help="TOML with the new choices.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One new choice; may be repeated.")
+    ] = None,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Print a connection's profile as TOML, or change it.
+
+    What FILE or --set leave out stays as it is. A profile that does not fit the administration is not stored.
+    """
+    if edit and set_:
+        raise wrong_use("wrong-use", "Give --edit or --set, not both", "(see `koppeling profile --help`).")
+    toml = asking.profile_text(edit) if edit else asking.settings_text(set_) if set_ else None
+    _, table, connection = _open(stack_name, connection_id)
+    from ops import views
+
+    if toml is not None:
+        from koppeling import onboard
+
+        connection = onboard.change_profile(table, connection, toml)
+    if json:
+        output.document({"connection_id": connection.id, **views.profile_json(connection)})
+    else:
+        print(connection.profile.to_toml(), end="")
+
+
+@app.command(epilog=_example("koppeling rotate 1f2e3d4c5b6a7988"))
+def rotate(
+    connection_id: ConnectionId,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Make a new webhook secret and URL key, shown here, once.
+
+    The secret before it stays valid until the next rotation, so that the sender can change over; the URL key before
+    it is refused at once.
+    """
+    deployment, table, connection = _open(stack_name, connection_id)
+    from koppeling import onboard
+    from ops import views
+
+    connection, webhook = onboard.rotate(table, connection)
+    url = deployment.webhook_url(connection.id)
+    if json:
+        output.document({"connection_id": connection.id, **views.webhook_json(url, webhook)})
+    else:
+        output.facts(views.webhook_facts(url, webhook))
+
+
+@app.command(epilog=_example("koppeling pause 1f2e3d4c5b6a7988"))
+def pause(
+    connection_id: ConnectionId,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Let a connection stand still; orders announced meanwhile are kept until `koppeling resume`."""
+    _, table, connection = _open(stack_name, connection_id)
+    from koppeling import onboard
+    from ops import views
+
+    connection = onboard.pause(table, connection)
+    if json:
+        output.document(views.connection_json(connection))
+    else:
+        output.facts(views.connection_facts(connection))
+
+
+@app.command(
+    epilog=_example("koppeling resume 1f2e3d4c5b6a7988", "koppeling resume 1f2e3d4c5b6a7988 --snelstart-key KEY")
+)
+def resume(
+    connection_id: ConnectionId,
+    shop_token: Annotated[
+        str | None, typer.Option(envvar=SHOP_TOKEN.variable, help="A new shop token, in place of the stored one.")
+    ] = None,
+    snelstart_key: Annotated[
+        str | None, typer.Option(envvar=SNELSTART_KEY.variable, help="A new koppelsleutel, in place of the stored one.")
+    ] = None,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Let a connection go on, after proving both credentials; the orders kept meanwhile are queued."""
+    _, table, connection = _open(stack_name, connection_id)
+    from koppeling import onboard
+    from ops import views
+
+    connection, queued = onboard.resume(
+        table, connection, shop_token=shop_token or None, koppelsleutel=snelstart_key or None
+    )
+    if json:
+        output.document({**views.connection_json(connection), "queued": queued})
+    else:
+        output.facts([*views.connection_facts(connection), ("queued again", str(queued))])
+
+
+@app.command(epilog=_example("koppeling remove 1f2e3d4c5b6a7988", "koppeling remove 1f2e3d4c5b6a7988 --yes"))
+def remove(
+    connection_id: ConnectionId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json does not ask either.")] = False,  # noqa: FBT002 -- an option
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> None:
+    """Erase a connection: its credentials, its orders' states, its profile. The books keep their bookings."""
+    stack.find(stack_name)
+    from koppeling.connections import Connections
+    from koppeling.table import table
+
+    stored = Connections(table())
+    connection = stored.get(connection_id)
+    # Listed without a row: an earlier removal that was cut off, to be finished.
+    if connection is None and connection_id not in stored.all_ids():
+        raise _no_connection(connection_id)
+    if not (yes or json):
+        if not asking.at_terminal():
+            raise wrong_use("not-confirmed", "Nobody is there to confirm this.", "Add --yes to remove without asking.")
+        called = output.plain(connection.name) if connection else connection_id
+        typer.confirm(f"Erase all that is kept of {called}? The books keep their bookings.", abort=True, err=True)
+    rows = stored.remove(connection_id)
+    if json:
+        output.document({"connection_id": connection_id, "removed": True, "rows": rows})
+    else:
+        print(f"Removed, {rows} rows erased. What was booked in SnelStart is untouched.")
+
+
+@app.command(epilog=_example("koppeling orders 1f2e3d4c5b6a7988 --state refused"))
+def orders(
+    connection_id: ConnectionId,
+    state: Annotated[OrderState | None, typer.Option(help="Only orders in this state.")] = None,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> int:
+    """List what became of each order, by number. Exit code 1 when one of them is refused, failed or stuck."""
+    _, table, connection = _open(stack_name, connection_id)
+    from koppeling.orders import Orders
+    from ops import views
+
+    rows = list(Orders(table, connection.id).all(state))
+    if json:
+        output.document([row.as_json() for row in rows])
+    elif rows:
+        output.table(("order", "state", "invoice", "total", "reason"), [views.order_cells(row) for row in rows])
+    else:
+        print("No orders.")
+    attention = sum(views.needs_attention(row) for row in rows)
+    if attention:
+        return output.not_well(
+            f"{attention} of {len(rows)} need attention: `koppeling order {connection.id} NUMBER` says what to do."
+        )
+    return Exit.DONE
+
+
+@app.command(epilog=_example("koppeling order 1f2e3d4c5b6a7988 1001"))
+def order(
+    connection_id: ConnectionId,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The order's number in the shop.")],
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> int:
+    """Show what became of one order, why, and what to do. Exit code 1 when it is refused, failed or stuck."""
+    wanted = _order_number(number)
+    _, table, connection = _open(stack_name, connection_id)
+    from koppeling.orders import Orders
+    from ops import views
+
+    row = Orders(table, connection.id).get(wanted)
+    if row is None:
+        raise could_not(
+            "no-such-order",
+            f"Order {wanted} of connection {connection.id} was never announced here.",
+            f"If it is in the shop, `koppeling retry {connection.id} {wanted}` fetches it.",
+        )
+    if json:
+        output.document(row.as_json())
+    else:
+        output.facts(views.order_facts(row))
+    if views.needs_attention(row):
+        return output.not_well(output.say(row.reason) if row.reason else f"Order {wanted} is {row.state}.")
+    return Exit.DONE
+
+
+@app.command(epilog=_example("koppeling retry 1f2e3d4c5b6a7988 1001", "koppeling retry 1f2e3d4c5b6a7988 --refused"))
+def retry(
+    connection_id: ConnectionId,
+    number: Annotated[str | None, typer.Argument(metavar="[NUMBER]", help="The order's number in the shop.")] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="All orders that somebody had to act on.")] = False,  # noqa: FBT002 -- an option
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> int:
+    """Queue an order again, or all refused ones, after the cause is gone.
+
+    An order never seen here is queued too. Exit code 1 when what is queued may not lead to a booking.
+    """
+    if (number is None) != refused:
+        raise wrong_use("wrong-use", "Give one order number or --refused", "(see `koppeling retry --help`).")
+    wanted = _order_number(number) if number is not None else None
+    _, table, connection = _open(stack_name, connection_id)
+    if connection.paused:
+        # Its message would only remember the order; one that is refused would not go on at `resume`.
+        raise could_not(
+            "connection-paused",
+            f"Connection {connection.id} is paused, so nothing can be tried again.",
+            f"`koppeling resume {connection.id}` first.",
+        )
+    if wanted is None:
+        from koppeling import onboard
+
+        row, queued = None, onboard.requeue(table, connection, onboard.stopped)
+    else:
+        row, queued = _queue(table, connection, wanted)
+    if json:
+        output.document({"connection_id": connection.id, "order_number": wanted, "queued": queued})
+    else:
+        print(f"Queued: {queued}.")
+    if wanted and row is None:
+        return output.not_well(
+            f"Order {wanted} was not known here: `koppeling order {connection.id} {wanted}` will say whether it exists."
+        )
+    return Exit.DONE
+
+
+@app.command(epilog=_example("koppeling redrive"))
+def redrive(
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> int:
+    """Move the dead letters back to the order queue. Exit code 1 when unreadable ones stay behind."""
+    deployment = stack.find(stack_name)
+    from ops import letters
+
+    moved = letters.redrive(deployment.value("OrderDeadLetterQueueUrl"), deployment.value("OrderQueueUrl"))
+    if json:
+        output.document({"moved": moved.moved, "left": moved.left})
+    else:
+        print(f"Moved: {moved.moved}.")
+    if moved.left:
+        return output.not_well(
+            f"{moved.left} dead letters are no order messages of ours and stay where they are until SQS drops them."
+        )
+    return Exit.DONE
+
+
+def _open(stack_name: str, connection_id: str) -> Place:
+    deployment = stack.find(stack_name)
+    from koppeling.connections import Connections
+    from koppeling.table import table
+
+    rows = table()
+    connection = Connections(rows).get(connection_id)
+    if connection is None:
+        raise _no_connection(connection_id)
+    return Place(deployment, rows, connection)
+
+
+def _no_connection(connection_id: str) -> output.Stop:
+    return could_not(
+        "no-such-connection",
+        f"There is no connection {connection_id} in this stack.",
+        "`koppeling list` shows the ones there are.",
+    )
+
+
+def _order_number(typed: str) -> str:
+    from koppeling.messages import order_number
+
+    number = order_number(typed)
+    if number is None:
+        raise wrong_use("wrong-use", f"{typed} can be no order number.", "Give it as the shop shows it, such as 1001.")
+    return number
+
+
+def _queue(table: "Table", connection: "Connection", number: str) -> tuple["OrderRow | None", int]:
+    """The order as it was, and how many messages were queued: one."""
+    from koppeling import clock, queues
+    from koppeling.messages import OrderMessage
+    from koppeling.orders import Orders
+    from koppeling.settings import settings
+
+    row = Orders(table, connection.id).get(number)
+    message = OrderMessage(connection.id, number, "retry", clock.now(), uuid.uuid4().hex)
+    return row, queues.send_orders(settings().order_queue_url, [message])
