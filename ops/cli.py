@@ -174,7 +174,8 @@ def add(
     """Connect a shop to an administration.
 
     Both credentials are proven and a profile is suggested before anything is stored. Prints what the shop's side
-    must know to send webhooks: the secret is shown here, once.
+    must know to send webhooks: the secret is shown here, once. The key is for a sender that cannot sign: it appends
+    ?key=KEY to the URL.
     """
     token, key = asking.required(SHOP_TOKEN, shop_token), asking.required(SNELSTART_KEY, snelstart_key)
     toml = asking.profile_text(profile) if profile else None
@@ -503,7 +504,7 @@ def redrive(
         print(f"Moved: {moved.moved}.")
     if moved.left:
         return output.not_well(
-            f"{moved.left} dead letters are no order messages of ours and stay where they are until SQS drops them."
+            f"Left behind: {moved.left}, being no order messages of ours; SQS drops them when they are 14 days old."
         )
     return Exit.DONE
 

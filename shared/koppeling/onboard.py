@@ -19,7 +19,7 @@ from koppeling.orders import OrderRow, Orders
 from koppeling.settings import settings
 from koppeling.signature import new_secret, new_url_key
 from koppeling.snelstart.client import SnelStart, scopes, token
-from koppeling.snelstart.models import Chart
+from koppeling.snelstart.models import Chart, CompanyInfo
 from koppeling.table import Table
 from koppeling.workplace import Workplace
 
@@ -112,6 +112,7 @@ def change_profile(table: Table, connection: Connection, toml: str) -> Connectio
     if problems:
         raise ProfileProblems(problems)
     changed = replace(connection, profile=profile)
+    _twice(Connections(table), changed)
     Connections(table).save(changed)
     place.charts.keep(chart)
     return changed
@@ -138,7 +139,7 @@ def resume(
     if credentials != old:
         connection = replace(connection, sealed_credentials=connections.seal_credentials(connection.id, credentials))
     _demand_scopes(credentials.koppelsleutel)
-    Workplace.open(table, connection).prove()
+    _demand_same(connection, Workplace.open(table, connection))
     connection = replace(connection, paused=None)
     Connections(table).save(connection)
     return connection, requeue(table, connection, _kept)
@@ -189,6 +190,15 @@ def _demand_scopes(koppelsleutel: str) -> None:
         raise Refused(catalogue.reason("snelstart-scope-missing", scope=", ".join(missing)))
 
 
+def _demand_same(connection: Connection, place: Workplace) -> None:
+    """Renewed credentials must be of the same shop and administration: anything else books into strange books."""
+    if place.shop.store().id != connection.shop_id:
+        raise Refused(catalogue.reason("shop-other-shop"))
+    company = CompanyInfo.parse(place.snelstart.get("companyInfo"))
+    if company.administratie_identifier != connection.administration_id:
+        raise Refused(catalogue.reason("snelstart-other-administration"))
+
+
 def _learn_listing(shop: Shop) -> Listing:
     """What the shop's list holds when `archived` is left out, as far as its orders can tell."""
     archived, active, unsaid = shop.count_all(archived=True), shop.count_all(archived=False), shop.count_all(None)
@@ -201,7 +211,11 @@ def _twice(known: Connections, new: Connection) -> tuple[str, ...]:
     """A shop connected to the same administration twice under two number forms would be booked twice: refused."""
     for connection_id in known.all_ids():
         other = known.get(connection_id)
-        if other is None or (other.shop_id, other.administration_id) != (new.shop_id, new.administration_id):
+        if (
+            other is None
+            or other.id == new.id
+            or (other.shop_id, other.administration_id) != (new.shop_id, new.administration_id)
+        ):
             continue
         if other.profile.invoice_number != new.profile.invoice_number:
             raise Refused(catalogue.reason("number-two-forms"))

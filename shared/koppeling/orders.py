@@ -5,6 +5,7 @@ one atomic write: claim, invoice sent, invoice there and settlement sent, paid. 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -30,8 +31,8 @@ class Booking:
     total: Decimal
     factuurdatum: str
     relatie_id: str
-    dagboek_id: str
-    dagboek_soort: Literal["Bank", "Kas"]
+    gateway: str
+    method: str
 
     def as_dict(self) -> dict[str, str]:
         """As stored."""
@@ -41,8 +42,8 @@ class Booking:
             "total": str(self.total),
             "factuurdatum": self.factuurdatum,
             "relatie_id": self.relatie_id,
-            "dagboek_id": self.dagboek_id,
-            "dagboek_soort": self.dagboek_soort,
+            "gateway": self.gateway,
+            "method": self.method,
         }
 
     @classmethod
@@ -305,9 +306,15 @@ class Orders:
 
     def keep(self, number: str, received_at: datetime) -> None:
         """Remember an order of a connection that stands still; nothing is asked or sent for it now."""
-        now = clock.iso(clock.now())
-        self._table.update(
-            self.key(number),
-            {"order_number": number},
-            keep={"state": "received", "received_at": clock.iso(received_at), "updated_at": now},
-        )
+        values = {"order_number": number, "state": "received", "updated_at": clock.iso(clock.now())}
+        # What is in the books stays where it is, and a run that began before the pause ends by itself.
+        untouched = "NOT #state IN (:booked, :paid, :credited) AND attribute_not_exists(#owner)"
+        with suppress(ConditionFailed):
+            self._table.update(
+                self.key(number),
+                values,
+                keep={"received_at": clock.iso(received_at)},
+                remove=("reason",),
+                condition=f"attribute_not_exists(#state) OR ({untouched})",
+                given={"booked": "booked", "paid": "paid", "credited": "credited"},
+            )

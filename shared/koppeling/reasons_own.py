@@ -57,10 +57,20 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Controleer eerst het token van de winkel (Instellingen, API); klopt dat, waarschuw dan de beheerder.",
         "owner",
     ),
+    "shop-other-shop": (
+        "Het token is van een andere winkel dan deze koppeling.",
+        "Geef het token van de gekoppelde winkel, of maak voor de andere winkel een nieuwe koppeling.",
+        "owner",
+    ),
     "snelstart-busy": (
         "SnelStart neemt op dit moment geen verzoeken van deze administratie meer aan.",
         _TRY_AGAIN,
         "operator",
+    ),
+    "snelstart-other-administration": (
+        "De koppelsleutel is van een andere administratie dan deze koppeling.",
+        "Geef de koppelsleutel van de gekoppelde administratie, of maak voor de andere een nieuwe koppeling.",
+        "owner",
     ),
     "snelstart-unreadable": (
         "SnelStart gaf een antwoord dat de koppeling niet kan lezen (veld {field}).",

@@ -11,7 +11,8 @@ from typing import Literal
 
 from koppeling import backoff, catalogue, clock, partner
 from koppeling.booking.decide import AskPayments, Ready, Skip, Waiting, decide
-from koppeling.booking.plan import Plan, plan
+from koppeling.booking.plan import Plan, Settlement, plan, settlement
+from koppeling.booking.vat import CENT
 from koppeling.connections import Connection, Connections
 from koppeling.customers import Customers
 from koppeling.deadline import WRITE_SECONDS, Deadline
@@ -24,6 +25,7 @@ from koppeling.settings import settings
 from koppeling.snelstart import invoices, payments
 from koppeling.snelstart.errors import NUMBER_EXISTS, RELATION_UNUSABLE, SnelStartRefused, UnknownId
 from koppeling.snelstart.models import Chart
+from koppeling.snelstart.payments import Payment
 from koppeling.snelstart.relaties import Relatie
 from koppeling.table import Table, table
 from koppeling.telemetry import logger
@@ -84,7 +86,8 @@ class _Run:
     seen: str | None = None
     underway: Effect | None = None
     """The effect whose call is out right now: what an answer that it was not carried out takes the mark of."""
-    just_booked: bool = False
+    journal: Settlement | None = None
+    """Set straight after our own invoice: then nobody can have settled it yet."""
     _place: Workplace | None = field(default=None, init=False)
 
     @property
@@ -139,9 +142,12 @@ class _Run:
 
     def _adopt(self, found: invoices.Found, booking: Booking) -> None:
         """The number exists: ours by uuid and amount, or somebody else's and not to be touched."""
-        if not found.is_of(booking.order_uuid) or found.bedrag != booking.total:
+        if not found.is_of(booking.order_uuid):
             self.underway = "invoice"
             raise Refused(catalogue.reason("number-taken", invoice_number=booking.factuurnummer))
+        if found.bedrag != booking.total:
+            self.underway = "invoice"
+            raise Refused(_differs("amount-booked-differs", booking, booked=found.bedrag))
         self.claim.found_booked(found.verkoopboeking_id)
 
     def _book(self) -> bool:
@@ -188,7 +194,7 @@ class _Run:
             reason,
             backoff.waiting_due(now, since),
             seen=fingerprint(order),
-            total=str(order.total),
+            total=str(order.total.quantize(CENT)),
             currency=order.currency,
         )
 
@@ -225,8 +231,8 @@ class _Run:
             total=planned.total,
             factuurdatum=planned.factuurdatum.isoformat(),
             relatie_id=customer.relatie_id,
-            dagboek_id=planned.settlement.dagboek_id,
-            dagboek_soort=planned.settlement.soort,
+            gateway=planned.settlement.gateway,
+            method=planned.settlement.method,
         )
         self.deadline.demand(WRITE_SECONDS)
         self.claim.note(*planned.notes, *customer.notes)
@@ -244,7 +250,7 @@ class _Run:
             return
         self.underway = None
         self.claim.booked(verkoopboeking_id)
-        self.just_booked = True
+        self.journal = planned.settlement
 
     def _settle(self) -> None:
         """Book the payment, so that the open balance is 0."""
@@ -252,28 +258,36 @@ class _Run:
         booking, verkoopboeking_id = row.booking, row.verkoopboeking_id
         if booking is None or verkoopboeking_id is None:
             raise TypeError("a booked order without its booking")
-        amount = booking.total
-        if not self.just_booked:
-            # Not straight after our own invoice: somebody may have settled it, an earlier run of ours or a person.
+        amount, journal = booking.total, self.journal
+        if journal is None:
+            # An earlier run or a person may have settled it already.
             self.underway = None
-            balance = invoices.open_balance(self.place.snelstart, booking.factuurnummer, verkoopboeking_id)
-            if balance is None:
-                raise Refused(catalogue.reason("number-gone", invoice_number=booking.factuurnummer))
+            balance = self._open_balance(booking, verkoopboeking_id)
             if balance == _ZERO:
                 self.claim.paid(row.payment_id)
                 return
-            if row.settlement and not row.settlement.may_repeat(clock.now(), _settle_time()):
-                wait = row.settlement.wait(clock.now(), _settle_time())
-                raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), wait)
-            if not _ZERO < balance / booking.total <= 1:
-                raise Refused(_open_differs(booking, balance))
-            amount = balance
+            # The profile of today: an owner who was told that a journal would not do has chosen another.
+            chart, profile = self.place.charts.get(), self.connection.profile
+            amount, journal = balance, settlement(booking.gateway, booking.method, profile, chart)
             self.claim.sending_settlement()
         self.underway = "settlement"
         self.deadline.demand(WRITE_SECONDS)
-        payment_id = payments.send(self.place.snelstart, booking, verkoopboeking_id, amount, clock.now())
+        payment = Payment(verkoopboeking_id, booking.factuurnummer, booking.factuurdatum, amount)
+        payment_id = payments.send(self.place.snelstart, payment, journal, clock.now())
         self.underway = None
         self.claim.paid(payment_id)
+
+    def _open_balance(self, booking: Booking, verkoopboeking_id: str) -> Decimal:
+        """What is open of the invoice, when that is a settlement we may send now."""
+        balance = invoices.open_balance(self.place.snelstart, booking.factuurnummer, verkoopboeking_id)
+        if balance is None:
+            raise Refused(catalogue.reason("number-gone", invoice_number=booking.factuurnummer))
+        mark = self.claim.row.settlement
+        if balance != _ZERO and mark and not mark.may_repeat(clock.now(), _settle_time()):
+            raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), mark.wait(clock.now(), _settle_time()))
+        if not _ZERO <= balance / booking.total <= 1:
+            raise Refused(_differs("amount-open-differs", booking, open=balance))
+        return balance
 
     def _customers(self) -> Customers:
         self.deadline.demand(WRITE_SECONDS)
@@ -322,9 +336,10 @@ class _Run:
         )
 
 
-def _open_differs(booking: Booking, balance: Decimal) -> Reason:
-    expected, open_ = catalogue.euro(booking.total), catalogue.euro(balance)
-    return catalogue.reason("amount-open-differs", invoice_number=booking.factuurnummer, open=open_, expected=expected)
+def _differs(code: str, booking: Booking, **found: Decimal) -> Reason:
+    amounts = {name: catalogue.euro(amount) for name, amount in found.items()}
+    expected = catalogue.euro(booking.total)
+    return catalogue.reason(code, invoice_number=booking.factuurnummer, expected=expected, **amounts)
 
 
 def _settle_time() -> timedelta:

@@ -40,11 +40,13 @@ class BtwRegel:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The journal that receives the payment."""
+    """The journal that receives the payment, and the way of paying that chose it."""
 
     dagboek_id: str
     dagboek_nummer: int
     soort: Literal["Bank", "Kas"]
+    gateway: str
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +136,10 @@ def _settlement(order: Order, profile: Profile, chart: Chart, payments: Payments
     gateway, method = (order.payment.gateway, order.payment.method) if order.payment else ("", "")
     if payments is not None and payments.gateway:
         gateway, method = payments.gateway, payments.method
+    return settlement(gateway, method, profile, chart)
+
+
+def settlement(gateway: str, method: str, profile: Profile, chart: Chart) -> Settlement:
+    """The journal the profile chooses for a way of paying. Raises `Refused`."""
     journal = journal_for(gateway, method, profile, chart)
-    return Settlement(journal.id, journal.nummer, "Kas" if journal.soort == "Kas" else "Bank")
+    return Settlement(journal.id, journal.nummer, "Kas" if journal.soort == "Kas" else "Bank", gateway, method)
