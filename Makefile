@@ -76,6 +76,10 @@ sandbox: setup ## local AWS, a simulated shop and a simulated SnelStart, until C
 test: setup ## every test
 	@$(PYTHON) -m pytest
 
+.PHONY: bench
+bench: setup ## what the main job costs: calls, ratios, sizes
+	@$(PYTHON) -m sandbox.bench
+
 .PHONY: check
 check: setup ## lint, format, types, template
 	@echo "ruff ..." && $(PYTHON) -m ruff check --quiet && $(PYTHON) -m ruff format --check --quiet

@@ -193,6 +193,14 @@ class LocalAws:
         )
 
 
+def lambda_runtime(directory: Path) -> None:
+    """Make a directory with the packages that Lambda's python3.13 runtime brings, and no others of this environment."""
+    directory.mkdir(exist_ok=True)
+    site_packages = Path(boto3.__file__).parent.parent
+    for name in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3"):
+        (directory / name).symlink_to(site_packages / name)
+
+
 @contextmanager
 def running(*, enforce_roles: bool = False) -> Iterator[LocalAws]:
     """An emulator for the length of the block; it and the functions' processes are gone afterwards.

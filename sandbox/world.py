@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,9 +127,9 @@ class World:
             koppelsleutel=key,
         )
 
-    def place(self, connected: Connected, orders: list[Mapping[str, Any]]) -> None:
+    def place(self, connected: Connected, orders: Sequence[Mapping[str, Any]]) -> None:
         """Let the shop have these orders (raw, as its API states them)."""
-        self.shop.tell("orders", {"store": connected.shop_token, "orders": orders})
+        self.shop.tell("orders", {"store": connected.shop_token, "orders": list(orders)})
 
     def announce(self, connected: Connected, number: str | int, *, status: int = 4) -> httpx.Response:
         """A signed webhook about an order, as the shop would send it."""

@@ -9,10 +9,6 @@ import pytest
 from sandbox import localaws
 
 ROOT = Path(__file__).resolve().parent.parent
-SITE_PACKAGES = Path(pytest.__file__).parent.parent
-
-# What Lambda's python3.13 runtime brings, and nothing else of our own environment.
-RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 
 MODULES = sorted(
     ".".join(path.relative_to(ROOT / "shared").with_suffix("").parts).removesuffix(".__init__")
@@ -35,8 +31,7 @@ def built() -> Path:
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the packages that Lambda's runtime brings, and no others."""
     directory = tmp_path_factory.mktemp("runtime")
-    for name in RUNTIME:
-        (directory / name).symlink_to(SITE_PACKAGES / name)
+    localaws.lambda_runtime(directory)
     return directory
 
 
