@@ -303,7 +303,7 @@ def rotate(
     """Make a new webhook secret and URL key, shown here, once.
 
     The secret before it stays valid until the next rotation, so that the sender can change over; the URL key before
-    it is refused at once.
+    it is taken for a minute at most.
     """
     deployment, table, connection = _open(stack_name, connection_id)
     from koppeling import onboard

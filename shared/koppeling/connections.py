@@ -4,20 +4,18 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
 from koppeling import clock, vault
 from koppeling.booking.profile import Profile
 from koppeling.failures import Reason
+from koppeling.mijnwebwinkel.client import Listing
 from koppeling.mijnwebwinkel.models import OrderStatus
 from koppeling.table import ConditionFailed, Key, Row, Table
 
 REGISTRY = "CONNECTIONS"
-
-Listing = Literal["both", "active-only", "unknown"]
-"""What the shop's order list holds when `archived` is left out: an open question per shop, so it is learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +206,14 @@ class Connections:
         except ConditionFailed:
             return self.get(connection.id) or connection
         return replace(connection, paused=reason)
+
+    def learn(self, connection: Connection, listing: Listing) -> Connection:
+        """Remember what the shop's list holds when `archived` is left out."""
+        with suppress(ConditionFailed):
+            self._table.update(
+                _key(connection.id), {"archived_listing": listing}, condition="attribute_exists(#sealed_credentials)"
+            )
+        return replace(connection, archived_listing=listing)
 
     def remove(self, connection_id: str) -> int:
         """Erase everything kept of a connection; how many rows that were. The books keep their bookings."""

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from koppeling import catalogue, clock, connections
+from koppeling import catalogue, clock
 from koppeling.booking.profile import Profile
 from koppeling.connections import Credentials
+from koppeling.directory import Directory
 from koppeling.failures import Refused, Unavailable, Unknown, Unsettled
 from koppeling.ledger import FREE, MINE, Lease, Mark
 from koppeling.mijnwebwinkel.models import Order
@@ -97,13 +98,15 @@ class Customers:
             )
         return _Wanted(
             self._key(email),
-            lambda: relaties.by_email(self.snelstart, email),
+            lambda: self._directory().look(email),
             lambda: relaties.draft_for(order, self.chart()),
         )
 
+    def _directory(self) -> Directory:
+        return Directory(self.table, self.connection_id, self.credentials, self.snelstart)
+
     def _key(self, who: str) -> Key:
-        partition = connections.partition(self.connection_id)
-        return Key(partition, f"CUSTOMER#{self.credentials.customer_key(who)}")
+        return self._directory().key(who)
 
     def _claim(self, key: Key) -> tuple[Row, Lease | None]:
         """The row, with our lease on it or, when the customer is known, without."""

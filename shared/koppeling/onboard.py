@@ -10,8 +10,9 @@ from koppeling import catalogue, clock, connections, partner, queues
 from koppeling.booking.profile import Profile
 from koppeling.booking.suggest import check, suggest
 from koppeling.charts import Charts, load
-from koppeling.connections import Connection, Connections, Credentials, Listing, WebhookSecrets
-from koppeling.failures import Refused
+from koppeling.connections import Connection, Connections, Credentials, WebhookSecrets
+from koppeling.directory import Directory
+from koppeling.failures import Failure, Refused
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.client import Shop
 from koppeling.mijnwebwinkel.models import ShopStatuses
@@ -85,11 +86,17 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
         created_at=clock.iso(clock.now()),
         sealed_credentials=connections.seal_credentials(connection_id, credentials),
         sealed_webhook=connections.seal_webhook(connection_id, webhook),
-        archived_listing=_learn_listing(shop),
+        archived_listing=shop.archived_listing(),
     )
     warnings = _twice(Connections(table), connection)
     Connections(table).add(connection)
-    Charts(table, connection_id, snelstart).keep(chart)
+    try:
+        Charts(table, connection_id, snelstart).keep(chart)
+        Directory(table, connection_id, credentials, snelstart).read_whole()
+    except Failure:
+        # Whole or not at all: what is left to do is to add it again.
+        Connections(table).remove(connection_id)
+        raise
     return Added(connection, webhook, warnings)
 
 
@@ -146,7 +153,10 @@ def resume(
 
 
 def rotate(table: Table, connection: Connection) -> tuple[Connection, WebhookSecrets]:
-    """A new signing secret; the one before it stays valid until the next rotation, a new URL key counts at once."""
+    """A new signing secret and a new URL key.
+
+    The secret before it stays valid until the next rotation; the old key is taken for a minute at most.
+    """
     old = connection.webhook_secrets()
     webhook = WebhookSecrets((new_secret(), old.secrets[0]), new_url_key())
     changed = replace(connection, sealed_webhook=connections.seal_webhook(connection.id, webhook))
@@ -197,14 +207,6 @@ def _demand_same(connection: Connection, place: Workplace) -> None:
     company = CompanyInfo.parse(place.snelstart.get("companyInfo"))
     if company.administratie_identifier != connection.administration_id:
         raise Refused(catalogue.reason("snelstart-other-administration"))
-
-
-def _learn_listing(shop: Shop) -> Listing:
-    """What the shop's list holds when `archived` is left out, as far as its orders can tell."""
-    archived, active, unsaid = shop.count_all(archived=True), shop.count_all(archived=False), shop.count_all(None)
-    if archived == 0:
-        return "unknown"
-    return "both" if unsaid >= active + archived else "active-only"
 
 
 def _twice(known: Connections, new: Connection) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ every order found is on the queue. Orders that wait are asked again at their own
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
@@ -69,10 +69,16 @@ def poll(table: Table, connection_id: str) -> Polled:
 
 def _poll_window(place: Workplace, connections: Connections) -> Polled:
     until = clock.now().replace(microsecond=0)
-    start = connections.cursor(place.connection) - _OVERLAP
+    cursor = connections.cursor(place.connection)
+    connection, start = place.connection, cursor - _OVERLAP
+    if connection.archived_listing == "unknown" and cursor.date() != until.date():
+        connection = connections.learn(connection, place.shop.archived_listing())
+        if connection.archived_listing == "active-only":
+            # Orders that were archived meanwhile were not in what the polls so far were told.
+            start = datetime.fromisoformat(connection.created_at) - _OVERLAP
     found: dict[str, str] = {}
     complete = True
-    for archived in _archived_choices(place.connection):
+    for archived in _archived_choices(connection):
         complete &= _read_window(place, Window(start, until, archived), found)
     queued = _queue(place, _changed(place, found), "poll")
     if complete:
@@ -83,7 +89,10 @@ def _poll_window(place: Workplace, connections: Connections) -> Polled:
 
 
 def _archived_choices(connection: Connection) -> tuple[bool | None, ...]:
-    """What to ask for so that archived orders are in it: an order may be archived as soon as it is done."""
+    """What to ask for so that archived orders are in it: an order may be archived as soon as it is done.
+
+    A shop without archived orders cannot show what its list does with them; it is asked anew once a day.
+    """
     return (False, True) if connection.archived_listing == "active-only" else (None,)
 
 

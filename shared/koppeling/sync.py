@@ -36,7 +36,8 @@ _ZERO = Decimal(0)
 _DOUBT_THE_CHART = ("account-", "journal-", "vat-")
 """Refusals that newer reference data may undo: an account made or repaired in SnelStart a minute ago."""
 
-_OPERATORS = frozenset({"snelstart-subscription-key-refused", "shop-partner-token-refused"})
+_OPERATORS = frozenset({"snelstart-subscription-key-refused", "shop-partner-token-refused", "shop-access-refused"})
+"""Refusals that may be of a secret the operator has renewed meanwhile: read it anew."""
 
 Effect = Literal["invoice", "settlement"]
 

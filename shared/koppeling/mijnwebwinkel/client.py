@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from koppeling import catalogue, transport
 from koppeling.clock import AMSTERDAM
@@ -14,6 +14,10 @@ PAGE = 100
 """The largest `limit` the documentation allows; what a larger one does is not known."""
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+
+
+Listing = Literal["both", "active-only", "unknown"]
+"""What the order list holds when `archived` is left out. The documentation is silent, so it is learnt per shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,12 @@ class Shop:
         """How many orders are in the window."""
         return self._count(window.params())
 
-    def count_all(self, archived: bool | None) -> int:  # noqa: FBT001 -- three-valued: yes, no, not said
-        """How many orders the shop has, archived or not."""
-        return self._count(_archived(archived))
+    def archived_listing(self) -> Listing:
+        """What this shop's list holds when `archived` is left out, as far as its orders can tell: three counts."""
+        archived, active, unsaid = (self._count(_archived(choice)) for choice in (True, False, None))
+        if archived == 0:
+            return "unknown"
+        return "both" if unsaid >= active + archived else "active-only"
 
     def orders(self, window: Window, expected: int) -> Iterator[dict[str, Any]]:
         """The orders in the window as the shop states them, page by page, by number, until `expected` are read.

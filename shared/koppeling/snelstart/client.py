@@ -19,7 +19,7 @@ PAGE = 500
 """The largest `$top`. There is no paging metadata: the next page is asked for only while one comes back full."""
 
 _RENEW_SECONDS_EARLY = 60
-_BAD_REQUEST, _UNAUTHORIZED = 400, 401
+_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN = 400, 401, 403
 
 _tokens: dict[str, tuple[float, str]] = {}
 _minting: dict[str, Lock] = {}
@@ -56,8 +56,10 @@ class SnelStart:
                 if answer.body is None:
                     raise Unavailable(catalogue.reason("snelstart-unavailable"))
                 return answer.body
-            failed = failure(answer, wrote=False, scope=_scope(path, "read"))
-            if not isinstance(failed, TokenExpired):
+            scope = _scope(path, "read")
+            failed = failure(answer, wrote=False, scope=scope)
+            outdated = answer.status == _FORBIDDEN and not fresh and self._lacks(scope)
+            if not (outdated or isinstance(failed, TokenExpired)):
                 raise failed
         raise Unavailable(catalogue.reason("snelstart-unavailable"))
 
@@ -78,7 +80,8 @@ class SnelStart:
         """Write once. The created object, which has an `id`.
 
         Raises `Unavailable` (certainly not done), `SnelStartRefused`, `UnknownId`, `ConnectionRefused` (certainly
-        not done) or `Unknown`. An expired token is the one case sent again: it is refused before anything is done.
+        not done) or `Unknown`. Sent again is only what a token was refused for that is expired or lacks the right by
+        its own account: that is refused before anything is done.
         """
         content = simplejson.dumps(body, use_decimal=True).encode()
         for fresh in (False, True):
@@ -93,10 +96,17 @@ class SnelStart:
                 if isinstance(answer.body, dict) and isinstance(answer.body.get("id"), str) and answer.body["id"]:
                     return answer.body
                 raise Unknown(catalogue.reason("snelstart-outcome-unknown"))
-            failed = failure(answer, wrote=True, scope=_scope(path, "write"))
-            if not isinstance(failed, TokenExpired):
+            scope = _scope(path, "write")
+            failed = failure(answer, wrote=True, scope=scope)
+            outdated = answer.status == _FORBIDDEN and not fresh and self._lacks(scope)
+            if not (outdated or isinstance(failed, TokenExpired)):
                 raise failed
         raise Unavailable(catalogue.reason("snelstart-unavailable"))
+
+    def _lacks(self, scope: str) -> bool:
+        """Whether the token held says itself that it lacks this right: one minted now may have it."""
+        granted = scopes(token(self.koppelsleutel))
+        return granted is not None and scope not in granted
 
     def _url(self, path: str) -> str:
         return f"{settings().snelstart_api_url}/{path}"

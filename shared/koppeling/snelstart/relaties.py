@@ -5,15 +5,17 @@ first, and what it refuses all the same is left out and tried once more, with a 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from stdnum import iban
 from stdnum.eu import vat
 
+from koppeling.clock import AMSTERDAM
 from koppeling.mijnwebwinkel.models import Address, Order
-from koppeling.snelstart.client import SnelStart, literal, rows
+from koppeling.snelstart.client import SnelStart, literal
 from koppeling.snelstart.errors import SnelStartRefused
 from koppeling.snelstart.models import Chart
 
@@ -46,21 +48,43 @@ def is_email(text: str) -> bool:
     return len(text) <= _EMAIL and _EMAIL_SHAPE.fullmatch(text) is not None
 
 
-def by_email(snelstart: SnelStart, email: str) -> Relatie | None:
-    """The oldest active customer with this e-mail address, in whatever letter case; None when there is none.
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """An active customer as SnelStart lists it; `email` in lower case, `code` ascends with age."""
 
-    Whether `Email eq` minds letter case is not known: both spellings are asked for and compared here.
-    """
-    email = email.strip()
-    spellings = sorted({email, email.lower()})
-    found = _customers(snelstart, " or ".join(f"Email eq {literal(spelling)}" for spelling in spellings))
-    return _oldest(row for row in found if str(row.get("email") or "").strip().casefold() == email.casefold())
+    relatie_id: str
+    code: int
+    email: str
+    naam: str
+
+
+def customers(snelstart: SnelStart, filter_: str | None = None) -> Iterator[Customer]:
+    """The active customers among the relaties that pass the filter, 500 a call."""
+    for row in snelstart.pages("relaties", filter_):
+        if _usable(row):
+            email = str(row.get("email") or "").strip().casefold()
+            yield Customer(row["id"], _code(row), email, str(row.get("naam") or ""))
+
+
+def matching(snelstart: SnelStart, email: str, changed_since: datetime | None) -> list[Customer]:
+    """The customers found by an e-mail address, as written and in lower case, and those changed since a moment."""
+    spellings = sorted({email.strip(), email.strip().lower()})
+    clauses = [f"Email eq {literal(spelling)}" for spelling in spellings]
+    if changed_since:
+        wall_clock = changed_since.astimezone(AMSTERDAM)
+        clauses.append(f"ModifiedOn gt datetime'{wall_clock:%Y-%m-%dT%H:%M:%S}'")
+    return [customer for customer in customers(snelstart, " or ".join(clauses)) if customer.email]
+
+
+def oldest(found: Iterable[Customer], email: str) -> Relatie | None:
+    """The oldest of these customers with this e-mail address, in whatever letter case; a note when there are more."""
+    return _oldest([customer for customer in found if customer.email == email.strip().casefold()], "dit e-mailadres")
 
 
 def by_name(snelstart: SnelStart, naam: str) -> Relatie | None:
     """The oldest active customer of exactly this name; for relaties that stand for many customers."""
-    found = _customers(snelstart, f"Naam eq {literal(naam)}")
-    return _oldest(row for row in found if row.get("naam") == naam)
+    found = customers(snelstart, f"Naam eq {literal(naam)}")
+    return _oldest([customer for customer in found if customer.naam == naam], "deze naam")
 
 
 def make(snelstart: SnelStart, draft: Draft) -> Relatie:
@@ -152,11 +176,6 @@ class _Drafting:
         return text[:length].strip()
 
 
-def _customers(snelstart: SnelStart, filter_: str) -> list[dict[str, Any]]:
-    listed = rows(snelstart.get("relaties", {"$filter": filter_, "$top": 500}))
-    return [row for row in listed if _usable(row)]
-
-
 def _usable(row: dict[str, Any]) -> bool:
     """SnelStart's own relaties carry a negative relatiecode or the kind Eigen: never a match."""
     kinds = row.get("relatiesoort") or []
@@ -174,12 +193,11 @@ def _code(row: dict[str, Any]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _oldest(found: Iterable[dict[str, Any]]) -> Relatie | None:
+def _oldest(found: list[Customer], shared: str) -> Relatie | None:
     """Codes are handed out in ascending order, so the lowest is the oldest."""
-    usable = sorted(found, key=_code)
-    if not usable:
+    if not found:
         return None
-    notes: tuple[str, ...] = ()
-    if len(usable) > 1:
-        notes = (f"Er zijn {len(usable)} klanten met dit e-mailadres in SnelStart; de oudste is gebruikt.",)
-    return Relatie(str(usable[0]["id"]), notes)
+    notes = (
+        (f"Er zijn {len(found)} klanten met {shared} in SnelStart; de oudste is gebruikt.",) if len(found) > 1 else ()
+    )
+    return Relatie(min(found, key=lambda customer: customer.code).relatie_id, notes)

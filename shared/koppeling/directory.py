@@ -1,0 +1,90 @@
+"""Which customers the administration has already, remembered by a keyed hash of their e-mail address.
+
+Whether SnelStart's `Email eq` minds letter case is not known, so a look-up by one spelling may miss a customer written
+another way. The whole list is therefore read once when a shop is connected; every look-up after that also asks for
+whatever was changed since, in the same call. What is known costs no call at all.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from koppeling import clock, connections
+from koppeling.connections import Credentials
+from koppeling.snelstart import relaties
+from koppeling.snelstart.client import SnelStart
+from koppeling.snelstart.relaties import Customer
+from koppeling.table import ConditionFailed, Key, Table
+
+_OVERLAP = timedelta(hours=3)
+"""`ModifiedOn` is a wall clock without a zone: an hour for the night the clocks go back, the rest for clocks that
+differ."""
+
+_STALE = timedelta(hours=24)
+_WRITERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The customers of one connection's administration that have an e-mail address."""
+
+    table: Table
+    connection_id: str
+    credentials: Credentials
+    snelstart: SnelStart
+
+    def key(self, who: str) -> Key:
+        """The row of a customer, by e-mail address in whatever letter case."""
+        partition = connections.partition(self.connection_id)
+        return Key(partition, f"CUSTOMER#{self.credentials.customer_key(who)}")
+
+    def read_whole(self) -> int:
+        """Read all relaties, 500 a call, and remember the customers among them; how many those are."""
+        began = clock.now()
+        remembered = self._remember(relaties.customers(self.snelstart))
+        self._advance(began)
+        return remembered
+
+    def look(self, email: str) -> relaties.Relatie | None:
+        """The oldest active customer with this address: one call, whatever the letter case on either side."""
+        began, since = clock.now(), self._read_until()
+        changed_since = since - _OVERLAP if since else None
+        found = relaties.matching(self.snelstart, email, changed_since)
+        if since and began - since > _STALE:
+            # So that the answers stay short: what changed since is remembered now, and asked for from here on.
+            wanted = email.strip().casefold()
+            self._remember(customer for customer in found if customer.email != wanted)
+            self._advance(began)
+        return relaties.oldest(found, email)
+
+    def _remember(self, found: Iterable[Customer]) -> int:
+        by_email: dict[str, list[Customer]] = defaultdict(list)
+        for customer in found:
+            by_email[customer.email].append(customer)
+        by_email.pop("", None)
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            list(writers.map(self._remember_one, by_email, by_email.values()))
+        return len(by_email)
+
+    def _remember_one(self, email: str, customers: list[Customer]) -> None:
+        relatie = relaties.oldest(customers, email)
+        if relatie is None:
+            return
+        key = self.key(email)
+        row = {"relatie_id": relatie.relatie_id, "notes": list(relatie.notes)}
+        # What an order decided, or is deciding right now, stands.
+        with suppress(ConditionFailed):
+            self.table.put({"pk": key.pk, "sk": key.sk, **row}, condition="attribute_not_exists(pk)")
+
+    def _place(self) -> Key:
+        return Key(connections.partition(self.connection_id), "DIRECTORY")
+
+    def _read_until(self) -> datetime | None:
+        row = self.table.get(self._place())
+        return datetime.fromisoformat(row["until"]) if row else None
+
+    def _advance(self, until: datetime) -> None:
+        self.table.update(self._place(), {"until": clock.iso(until)})
