@@ -52,5 +52,7 @@ def as_written_today(rng: Random, buyer: Json) -> tuple[Json, str]:
     address = buyer["address"]
     assert isinstance(address, dict)
     if rng.random() < 0.1:  # noqa: PLR2004 - the share of presents
-        address = {**address, "delivery": {**address["invoice"], "name": rng.choice(words.FIRST_NAMES), "number": "1"}}
+        # a VAT number belongs to the invoice address alone
+        place = {key: value for key, value in address["invoice"].items() if key != "taxnumber"}
+        address = {**address, "delivery": {**place, "name": rng.choice(words.FIRST_NAMES), "number": "1"}}
     return {**buyer, "email": written, "address": address}, email

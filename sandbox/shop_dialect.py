@@ -48,9 +48,18 @@ def _walked(node: object, settings: Settings, name: str = "") -> object:
         return _written(node, settings.numbers)
     if name in INTEGERS:
         return _written(node, settings.integers)
-    if name in NUMBERS and not str(node).endswith("T"):
-        return _written(node, settings.order_number)
     return node
+
+
+def _numbered(order: Json, shape: Shape) -> Json:
+    """Write the order's own number and those it names; a house number is called `number` too and stays."""
+
+    def told(value: object) -> object:
+        if isinstance(value, list):
+            return [told(each) for each in value]
+        return value if str(value).endswith("T") else _written(value, shape)
+
+    return {name: told(value) if name in NUMBERS else value for name, value in order.items()}
 
 
 def _turned(node: object) -> object:
@@ -108,7 +117,7 @@ def order_json(order: StoredOrder, store: Store, settings: Settings) -> Json:
         told["payment_status"] = "unknown"
     if settings.unknown_fields:
         told |= {"sustainability": {"score": 7, "labels": ["groen"]}, "channel": None}
-    return cast("Json", _walked(told, settings))
+    return cast("Json", _walked(_numbered(told, settings.order_number), settings))
 
 
 def payment_json(payment: Mapping[str, object], embed: frozenset[str], settings: Settings) -> Json:

@@ -15,7 +15,8 @@ DEFAULT_LIMIT = 10
 LANGUAGES = frozenset(
     "nl_NL en_GB de_DE fr_FR es_ES en_US pt_PT it_IT da_DK sv_SE no_NO tr_TR pl_PL".split()  # noqa: SIM905 - a word list
 )
-COMMON = frozenset({"token", "partner_token", "language", "format"})
+CREDENTIALS = frozenset({"token", "partner_token"})
+COMMON = CREDENTIALS | {"language", "format"}
 COUNT_FILTERS = frozenset(
     {"start_date", "end_date", "archived", "status_id", "status_changed_start_date", "status_changed_end_date", "test"}
 )
@@ -37,11 +38,11 @@ def bad(detail: str) -> ApiError:
     return ApiError(400, "Bad Request", detail)
 
 
-def checked(query: QueryParams, own: frozenset[str]) -> dict[str, str]:
+def checked(query: QueryParams, own: frozenset[str], common: frozenset[str] = COMMON) -> dict[str, str]:
     """Return the parameters without credentials. Raises ApiError 400 on one that is unknown, doubled or cannot be."""
     names = [name for name, _ in query.multi_items()]
     for name in names:
-        if name not in COMMON | own:
+        if name not in common | own:
             raise bad(f"Unknown query parameter: {name}")
         if names.count(name) > 1:
             raise bad(f"Query parameter given twice: {name}")
@@ -49,7 +50,7 @@ def checked(query: QueryParams, own: frozenset[str]) -> dict[str, str]:
         raise bad("format: this simulator speaks json only")
     if query.get("language", "nl_NL") not in LANGUAGES:
         raise bad("language: unknown")
-    return {name: value for name, value in query.items() if name not in {"token", "partner_token"}}
+    return {name: value for name, value in query.items() if name not in CREDENTIALS}
 
 
 def _integer(name: str, text: str, least: int) -> int:

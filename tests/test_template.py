@@ -198,6 +198,7 @@ def test_no_secret_in_the_environment() -> None:
         "ORDER_QUEUE_URL",
         "PARTNER_SECRET_NAME",
         "POLL_QUEUE_URL",
+        "VIES_URL",
         "POWERTOOLS_LOG_LEVEL",
         "POWERTOOLS_METRICS_NAMESPACE",
         "POWERTOOLS_SERVICE_NAME",

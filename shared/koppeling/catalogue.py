@@ -27,7 +27,19 @@ FACTS: Final = frozenset(
             "date",
         ),
         *("days", "error_code", "expected", "field", "invoice_number", "journal", "kind", "length", "lines", "message"),
-        *("open", "payment", "payment_status", "rate", "refunded", "scope", "start_date", "stated", "status", "total"),
+        *(
+            "of",
+            "open",
+            "payment",
+            "payment_status",
+            "rate",
+            "refunded",
+            "scope",
+            "start_date",
+            "stated",
+            "status",
+            "total",
+        ),
     }
 )
 """All that may be told about an order in a reason: nothing of it names a person."""

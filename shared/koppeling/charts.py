@@ -1,4 +1,4 @@
-"""An administration's reference data, kept: in memory for minutes, in the table for hours, six calls when too old."""
+"""An administration's reference data, kept: in memory for minutes, in the table for hours, read anew when too old."""
 
 import time
 import zlib
@@ -10,7 +10,7 @@ from koppeling import catalogue, clock, connections
 from koppeling.failures import Unavailable
 from koppeling.shapes import ShapeError
 from koppeling.snelstart.client import SnelStart, rows
-from koppeling.snelstart.models import Chart
+from koppeling.snelstart.models import Chart, CompanyInfo
 from koppeling.table import Key, Table
 
 _LIFETIME = timedelta(hours=6)
@@ -94,16 +94,22 @@ class Charts:
 
 
 def load(snelstart: SnelStart) -> Chart:
-    """Read an administration's reference data: six calls, more where it has over 500 accounts."""
-    company = snelstart.get("companyInfo")
+    """Read an administration's reference data: six calls, more where it has over 500 accounts.
+
+    The VAT rates of other countries are a seventh, for an administration that invoices them.
+    """
+    answer = snelstart.get("companyInfo")
+    company = answer if isinstance(answer, dict) else {}
     try:
+        foreign = CompanyInfo.parse(company).factureer_buitenlands_btw
         return Chart.build(
             grootboeken=snelstart.pages("grootboeken"),
             dagboeken=rows(snelstart.get("dagboeken")),
             btwtarieven=rows(snelstart.get("btwtarieven")),
             kostenplaatsen=rows(snelstart.get("kostenplaatsen")),
             landen=rows(snelstart.get("landen")),
-            company_info=company if isinstance(company, dict) else {},
+            company_info=company,
+            vatrates=rows(snelstart.get("vatrates")) if foreign else (),
         )
     except ShapeError as error:
         raise Unavailable(catalogue.reason("snelstart-unreadable", field=str(error))) from error

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -117,10 +117,7 @@ def _write(connection: Connection) -> Row:
         "id": connection.id,
         "name": connection.name,
         "profile": connection.profile.to_json(),
-        "statuses": [
-            {"status": status.status, "description": status.description, "credit_order": status.credit_order}
-            for status in connection.statuses
-        ],
+        "statuses": _listed(connection.statuses),
         "shop": {"id": connection.shop_id, "name": connection.shop_name, "domain": connection.shop_domain},
         "administration": {"id": connection.administration_id, "name": connection.administration_name},
         "created_at": connection.created_at,
@@ -130,6 +127,10 @@ def _write(connection: Connection) -> Row:
         "paused": connection.paused.as_dict() if connection.paused else None,
         "archived_listing": connection.archived_listing,
     }
+
+
+def _listed(statuses: Iterable[OrderStatus]) -> list[Row]:
+    return [status.model_dump() for status in statuses]
 
 
 def _read(row: Mapping[str, object]) -> Connection:
@@ -214,6 +215,13 @@ class Connections:
                 _key(connection.id), {"archived_listing": listing}, condition="attribute_exists(#sealed_credentials)"
             )
         return replace(connection, archived_listing=listing)
+
+    def learn_statuses(self, connection: Connection, statuses: Iterable[OrderStatus]) -> None:
+        """Remember the shop's statuses as they are now."""
+        with suppress(ConditionFailed):
+            self._table.update(
+                _key(connection.id), {"statuses": _listed(statuses)}, condition="attribute_exists(#sealed_credentials)"
+            )
 
     def remove(self, connection_id: str) -> int:
         """Erase everything kept of a connection; how many rows that were. The books keep their bookings."""

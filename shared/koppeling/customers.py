@@ -52,14 +52,16 @@ class Customers:
     snelstart: SnelStart
     chart: Callable[[], Chart]
 
-    def ensure(self, order: Order) -> Relatie:
+    def ensure(self, order: Order, vat_number: str | None = None, *, alone: bool = False) -> Relatie:
         """The relatie of this order's customer, made when there is none.
+
+        `vat_number`: what a new one must carry. `alone`: not the relatie that stands for all consumers.
 
         A remembered customer costs no call, another one a look-up, a new one a look-up and a booking. Raises
         `Unavailable` (another run is making this customer and takes long, or SnelStart does not answer), `Unknown`
         (sent, no answer: the mark stays and is looked after next time), `Refused`.
         """
-        wanted = self._wanted(order)
+        wanted = self._wanted(order, vat_number, alone=alone)
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             try:
@@ -81,9 +83,10 @@ class Customers:
         key = self._wanted(order).key
         self.table.update(key, {"forgotten_at": clock.iso(clock.now())}, remove=("relatie_id", "notes"))
 
-    def _wanted(self, order: Order) -> _Wanted:
+    def _wanted(self, order: Order, vat_number: str | None = None, *, alone: bool = False) -> _Wanted:
         email = order.debtor.email.strip()
-        together = self.profile.customers.collective if order.business_model != "B2B" else ""
+        of_many = order.business_model != "B2B" and not alone
+        together = self.profile.customers.collective if of_many else ""
         notes: tuple[str, ...] = ()
         if not together and not relaties.is_email(email):
             together = self.profile.customers.without_email
@@ -99,7 +102,7 @@ class Customers:
         return _Wanted(
             self._key(email),
             lambda: self._directory().look(email),
-            lambda: relaties.draft_for(order, self.chart()),
+            lambda: relaties.draft_for(order, self.chart(), vat_number),
         )
 
     def _directory(self) -> Directory:

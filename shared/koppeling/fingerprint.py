@@ -2,6 +2,9 @@
 
 from koppeling.mijnwebwinkel.models import Order
 
+UNREADABLE = "unreadable"
+"""Of an order that is not in its shape: queued once, and again when it has become readable."""
+
 
 def fingerprint(order: Order) -> str:
     """Status, when it last changed, payment status and total. Nobody's data."""

@@ -11,15 +11,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
 
-from koppeling import clock, connections
-from koppeling.failures import Reason
+from koppeling import catalogue, clock, connections
+from koppeling.failures import Reason, Unavailable
 from koppeling.ledger import FREE, MINE, Lease, Mark
 from koppeling.table import ConditionFailed, Key, Table
 
 State = Literal["received", "waiting", "booked", "paid", "credited", "skipped", "refused", "failed"]
 
+Kind = Literal["sale", "credit", "reversal"]
+"""What was sent as an invoice: the order's own, a credit order's, or the taking back of an order's own."""
+
 DONE: tuple[State, ...] = ("paid", "credited")
-"""States an order never leaves by being announced again."""
+"""States an order does not leave by being announced again; a paid one does when it was taken back in the shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,15 @@ class Booking:
     relatie_id: str
     gateway: str
     method: str
+    kind: Kind = "sale"
+    of: str = ""
+    """The number of the order a credit order takes back."""
 
     def as_dict(self) -> dict[str, str]:
         """As stored."""
         return {
+            "kind": self.kind,
+            "of": self.of,
             "factuurnummer": self.factuurnummer,
             "order_uuid": self.order_uuid,
             "total": str(self.total),
@@ -52,6 +60,35 @@ class Booking:
         if not isinstance(stored, dict):
             return None
         return cls(**{**stored, "total": Decimal(stored["total"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What an order's own invoice was, once its taking back has taken that place on the row."""
+
+    booking: Booking
+    verkoopboeking_id: str
+    payment_id: str | None
+    paid_at: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As stored."""
+        return {
+            "booking": self.booking.as_dict(),
+            "verkoopboeking_id": self.verkoopboeking_id,
+            "payment_id": self.payment_id,
+            "paid_at": self.paid_at,
+        }
+
+    @classmethod
+    def read(cls, stored: object) -> Self | None:
+        """From a row; None where the order's own invoice stands in its own place."""
+        if not isinstance(stored, dict):
+            return None
+        booking = Booking.read(stored["booking"])
+        if booking is None:
+            raise TypeError("a sale without its booking")
+        return cls(booking, stored["verkoopboeking_id"], stored["payment_id"], stored["paid_at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +113,17 @@ class OrderRow:
     reason: Reason | None = None
     notes: tuple[str, ...] = ()
     due_at: str | None = None
+    reversing: bool = False
+    sale: Sale | None = None
+    credited_by: tuple[str, ...] = ()
+
+    def own_sale(self) -> Sale | None:
+        """The order's own invoice, wherever on the row it stands; None when it was never booked."""
+        if self.sale:
+            return self.sale
+        if self.booking is None or self.booking.kind != "sale" or self.verkoopboeking_id is None:
+            return None
+        return Sale(self.booking, self.verkoopboeking_id, self.payment_id, self.paid_at)
 
     def as_json(self) -> dict[str, Any]:
         """The order as the command line prints it; amounts are text."""
@@ -116,6 +164,9 @@ def _read(row: Mapping[str, Any]) -> OrderRow:
         reason=Reason.from_dict(reason) if reason else None,
         notes=tuple(row.get("notes") or ()),
         due_at=row.get("due_at"),
+        reversing=bool(row.get("reversing")),
+        sale=Sale.read(row.get("sale")),
+        credited_by=tuple(row.get("credited_by") or ()),
     )
 
 
@@ -147,15 +198,21 @@ class Claim:
 
     def sending_invoice(self, booking: Booking, *, currency: str, seen: str) -> None:
         """Before the invoice is sent: the mark, and what it will hold."""
+        values = {
+            "booking": booking.as_dict(),
+            "invoice": Mark(clock.now()).as_dict(),
+            "total": str(booking.total),
+            "currency": currency,
+            "seen": seen,
+        }
+        sale = self.row.own_sale() if booking.kind == "reversal" else None
+        if sale:
+            # An order is taken back by one credit booking: by this one, or by credit orders.
+            values |= {"sale": sale.as_dict(), "total": self.row.total}
         self._write(
-            {
-                "booking": booking.as_dict(),
-                "invoice": Mark(clock.now()).as_dict(),
-                "total": str(booking.total),
-                "currency": currency,
-                "seen": seen,
-            },
-            remove=("verkoopboeking_id", "settlement", "reason"),
+            values,
+            remove=("verkoopboeking_id", "settlement", "reason", "payment_id"),
+            condition=f"{MINE} AND attribute_not_exists(#credited_by)" if sale else MINE,
         )
 
     def booked(self, verkoopboeking_id: str) -> None:
@@ -177,9 +234,15 @@ class Claim:
         """Before the settlement is sent (again)."""
         self._write({"settlement": Mark(clock.now()).as_dict()})
 
-    def paid(self, payment_id: str | None) -> None:
+    def settled(self, payment_id: str | None) -> None:
         """The open balance is 0: done."""
-        self._release("paid", {"paid_at": clock.iso(clock.now()), "payment_id": payment_id, "reason": None})
+        is_sale = self.row.booking is None or self.row.booking.kind == "sale"
+        values = {"paid_at": clock.iso(clock.now()), "payment_id": payment_id, "reason": None}
+        self._release("paid" if is_sale else "credited", values, remove=("reversing",))
+
+    def stay_paid(self, *, seen: str) -> None:
+        """Not to be taken back after all."""
+        self._release("paid", {"seen": seen, "reason": None}, remove=("reversing",))
 
     def skip(self, reason: Reason, *, seen: str) -> None:
         """Nothing to book."""
@@ -193,11 +256,10 @@ class Claim:
         An order whose invoice is there keeps the state `booked`, with the reason: it is not unbooked by a
         settlement that somebody must help along.
         """
-        state: State = "booked" if self.row.verkoopboeking_id else "refused"
         values: dict[str, Any] = {"reason": reason.as_dict()}
         if seen is not None:
             values["seen"] = seen
-        self._release(state, values, remove=(forget,) if forget else ())
+        self._release(self._booked_or("refused"), values, remove=(forget,) if forget else ())
 
     def wait(self, reason: Reason, due: datetime, *, seen: str, total: str, currency: str) -> None:
         """Not yet to be booked: asked again at `due`."""
@@ -213,12 +275,15 @@ class Claim:
         forget: Literal["invoice", "settlement"] | None = None,
     ) -> None:
         """Our trouble: tried again at `due` at the latest. `answered`: the effect's attempt has certainly ended."""
-        state: State = "booked" if self.row.verkoopboeking_id else "failed"
         values: dict[str, Any] = {"reason": reason.as_dict(), "attempts": self.row.attempts + 1}
         mark = getattr(self.row, answered) if answered else None
         if answered and mark:
             values[answered] = Mark(mark.sent_at, answered=True).as_dict()
-        self._release(state, values, due=due, remove=(forget,) if forget else ())
+        self._release(self._booked_or("failed"), values, due=due, remove=(forget,) if forget else ())
+
+    def _booked_or(self, state: State) -> State:
+        """An order whose invoice stands in the books is booked, unless that invoice is to be taken back."""
+        return "booked" if self.row.verkoopboeking_id and not self.row.reversing else state
 
     def give_back(self) -> None:
         """Let go without a verdict, as if never claimed."""
@@ -239,7 +304,12 @@ class Claim:
         self._write({"state": state, **values}, remove=tuple(gone), keep=keep)
 
     def _write(
-        self, values: dict[str, Any], *, remove: tuple[str, ...] = (), keep: dict[str, Any] | None = None
+        self,
+        values: dict[str, Any],
+        *,
+        remove: tuple[str, ...] = (),
+        keep: dict[str, Any] | None = None,
+        condition: str = MINE,
     ) -> None:
         notes = {"notes": [*self.row.notes, *self._notes]} if self._notes else {}
         try:
@@ -248,7 +318,7 @@ class Claim:
                 {**values, **notes, "updated_at": clock.iso(clock.now())},
                 keep=keep,
                 remove=remove,
-                condition=MINE,
+                condition=condition,
                 given={"owner": self._lease.owner},
             )
         except ConditionFailed as error:
@@ -303,6 +373,64 @@ class Orders:
                 return _read(error.row)
             raise Busy(datetime.fromisoformat(error.row["lease_until"])) from error
         return Claim(self._table, self.key(number), lease, _read(row))
+
+    def reopen(self, number: str) -> Claim:
+        """Take a paid order to take its invoice back. `Busy` when another run has it or it is no longer paid."""
+        now = clock.now()
+        lease = Lease.take(now)
+        try:
+            row = self._table.update(
+                self.key(number),
+                {**lease.values(), "reversing": True, "updated_at": clock.iso(now)},
+                condition=f"#state = :paid AND attribute_not_exists(#credited_by) AND {FREE}",
+                given={"paid": "paid", "now": clock.iso(now)},
+            )
+        except ConditionFailed as error:
+            raise Busy(now) from error
+        return Claim(self._table, self.key(number), lease, _read(row))
+
+    def saw(self, number: str, seen: str) -> None:
+        """Remember that a paid order was looked at and that nothing about its booking has changed."""
+        with suppress(ConditionFailed):
+            self._table.update(
+                self.key(number),
+                {"seen": seen},
+                condition="#state = :paid AND attribute_not_exists(#owner)",
+                given={"paid": "paid"},
+            )
+
+    def credit(self, number: str, by: str) -> None:
+        """Note on a paid order that the credit order `by` takes back a part of it, before that is sent.
+
+        `Unavailable` when the order changes this very moment or is being taken back itself: never both.
+        """
+        original = self.get(number)
+        if original is None:
+            raise LookupError("a paid order without a row")
+        if by in original.credited_by:
+            return
+        try:
+            self._table.update(
+                self.key(number),
+                {"credited_by": [*original.credited_by, by], "updated_at": clock.iso(clock.now())},
+                condition="#state = :paid AND attribute_not_exists(#reversing) AND #updated_at = :seen_at",
+                given={"paid": "paid", "seen_at": original.updated_at},
+            )
+        except ConditionFailed as error:
+            raise Unavailable(catalogue.reason("koppeling-order-busy")) from error
+
+    def taken_back(self, number: str) -> None:
+        """Call an order credited once its credit orders have taken back all of it."""
+        original = self.get(number)
+        if original is None or original.state != "paid" or original.total is None:
+            return
+        booked = [row for row in self.known(list(original.credited_by)).values() if row.state == "credited"]
+        if -sum((Decimal(row.total or 0) for row in booked), Decimal(0)) < Decimal(original.total):
+            return
+        with suppress(ConditionFailed):
+            self._table.update(
+                self.key(number), {"state": "credited"}, condition="#state = :paid", given={"paid": "paid"}
+            )
 
     def keep(self, number: str, received_at: datetime) -> None:
         """Remember an order of a connection that stands still; nothing is asked or sent for it now."""

@@ -14,9 +14,9 @@ from typing import Any
 from koppeling import clock, queues
 from koppeling.connections import Connection, Connections
 from koppeling.failures import ConnectionRefused
-from koppeling.fingerprint import fingerprint
+from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.messages import Cause, OrderMessage, order_number
-from koppeling.mijnwebwinkel.client import Window
+from koppeling.mijnwebwinkel.client import Shop, Window
 from koppeling.mijnwebwinkel.models import Order, ShapeError
 from koppeling.orders import OrderRow
 from koppeling.settings import settings
@@ -29,6 +29,8 @@ _OVERLAP = timedelta(hours=3)
 autumn, and clocks differ: three hours cover all of it. What is found twice is not queued twice."""
 
 _READINGS = 3
+_SLICE = 1000
+_SHORTEST_SLICE = timedelta(minutes=1)
 _ROWS = 100
 
 
@@ -72,20 +74,43 @@ def _poll_window(place: Workplace, connections: Connections) -> Polled:
     cursor = connections.cursor(place.connection)
     connection, start = place.connection, cursor - _OVERLAP
     if connection.archived_listing == "unknown" and cursor.date() != until.date():
-        connection = connections.learn(connection, place.shop.archived_listing())
+        connection = replace(connection, archived_listing=place.shop.archived_listing())
         if connection.archived_listing == "active-only":
             # Orders that were archived meanwhile were not in what the polls so far were told.
             start = datetime.fromisoformat(connection.created_at) - _OVERLAP
-    found: dict[str, str] = {}
-    complete = True
-    for archived in _archived_choices(connection):
-        complete &= _read_window(place, Window(start, until, archived), found)
-    queued = _queue(place, _changed(place, found), "poll")
-    if complete:
-        connections.move_cursor(place.connection, until)
-    else:
-        logger.warning("the shop's list kept changing while it was read", extra={"connection_id": place.connection.id})
-    return Polled(found=len(found), queued=queued, complete=complete)
+    polled = Polled()
+    first, *others = _archived_choices(connection)
+    for window, count in _slices(place.shop, Window(start, until, first)):
+        found: dict[str, str] = {}
+        complete = _read_window(place, window, count, found)
+        for archived in others:
+            also = replace(window, archived=archived)
+            complete &= _read_window(place, also, place.shop.count(also), found)
+        queued = _queue(place, _changed(place, found), "poll")
+        polled = Polled(found=polled.found + len(found), queued=polled.queued + queued, complete=complete)
+        if not complete:
+            logger.warning("the shop's list kept changing while it was read", extra={"connection_id": connection.id})
+            return polled
+        connections.move_cursor(connection, window.end)
+    if connection != place.connection:
+        # Not sooner: a poll that failed half-way must catch up again.
+        connections.learn(connection, connection.archived_listing)
+    return polled
+
+
+def _slices(shop: Shop, window: Window) -> Iterator[tuple[Window, int]]:
+    """The window in parts of at most a thousand orders, oldest first, each with its count.
+
+    After days without an answer one reading would outlive the function; so each part is queued and the cursor moved
+    before the next is read. Both ends belong to a part: what changed on the border is found twice, not missed.
+    """
+    count = shop.count(window)
+    if count <= _SLICE or window.end - window.start <= _SHORTEST_SLICE:
+        yield window, count
+        return
+    middle = window.start + (window.end - window.start) / 2
+    yield from _slices(shop, replace(window, end=middle.replace(microsecond=0)))
+    yield from _slices(shop, replace(window, start=middle.replace(microsecond=0)))
 
 
 def _archived_choices(connection: Connection) -> tuple[bool | None, ...]:
@@ -96,20 +121,21 @@ def _archived_choices(connection: Connection) -> tuple[bool | None, ...]:
     return (False, True) if connection.archived_listing == "active-only" else (None,)
 
 
-def _read_window(place: Workplace, window: Window, found: dict[str, str]) -> bool:
-    """Read a window into `found` (number → fingerprint); whether it was certainly read whole.
+def _read_window(place: Workplace, window: Window, before: int, found: dict[str, str]) -> bool:
+    """Read a window of `before` orders into `found` (number → fingerprint); whether it was certainly read whole.
 
     Pages are cut by offset: an order that leaves the window while they are read shifts the rest, and one is skipped.
     So the count must be the same before and after, and as many different orders must have come.
     """
     for _ in range(_READINGS):
-        before = place.shop.count(window)
         if before == 0:
             return True
         read = dict(_numbered(place.shop.orders(window, before)))
         found.update(read)
-        if place.shop.count(window) == before and len(read) >= before:
+        after = place.shop.count(window)
+        if after == before and len(read) >= before:
             return True
+        before = after
     return False
 
 
@@ -124,7 +150,7 @@ def _numbered(listed: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
             yield number, fingerprint(Order.parse(raw))
         except ShapeError:
             # Queued, so that the worker reads it by itself and gives it a visible state.
-            yield number, "unreadable"
+            yield number, UNREADABLE
 
 
 def _changed(place: Workplace, found: dict[str, str]) -> Iterator[str]:
@@ -139,7 +165,7 @@ def _changed(place: Workplace, found: dict[str, str]) -> Iterator[str]:
 
 def _stale(row: OrderRow, seen_now: str) -> bool:
     """Whether the order changed since the row was written, or its run never came to a verdict."""
-    if row.state in ("paid", "credited"):
+    if row.state == "credited":
         return False
     return row.state == "received" or row.seen != seen_now
 

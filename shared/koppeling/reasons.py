@@ -21,9 +21,9 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Controleer de bestelling in de webwinkel en sla haar opnieuw op; bied haar daarna opnieuw aan.",
         "owner",
     ),
-    "amount-gift-card": (
-        "In de bestelling is {amount} met een cadeaubon of tegoed verrekend; dat boekt deze versie niet als betaling.",
-        'Zet in het profiel gift_cards op "discount" om bonnen als korting te boeken, of boek deze bestelling zelf.',
+    "amount-gift-card-vat": (
+        "De webwinkel heeft {rate} btw in mindering gebracht over {amount} aan cadeaubon of tegoed.",
+        'Een bon als betaling verlaagt de btw niet: boek deze bestelling zelf, of kies gift_cards = "discount".',
         "bookkeeper",
     ),
     "amount-lines-total": (
@@ -51,25 +51,20 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Boek deze bestelling zelf in SnelStart, met de koers van de dag.",
         "bookkeeper",
     ),
-    "vat-business-abroad": (
-        "De bestelling is van een bedrijf met adres in {country}; deze versie boekt alleen binnenlandse verkopen.",
-        "Boek deze bestelling zelf in SnelStart.",
-        "bookkeeper",
-    ),
     "vat-country-unknown": (
         "Het land van een adres in de bestelling is niet te herkennen, dus het btw-regime staat niet vast.",
         "Kies in de webwinkel het juiste land bij het adres en bied de bestelling opnieuw aan.",
         "owner",
     ),
-    "vat-export": (
-        "De bestelling gaat naar {country}, buiten de EU; deze versie boekt alleen binnenlandse verkopen.",
-        "Boek deze bestelling zelf in SnelStart.",
+    "vat-kor-abroad": (
+        "De administratie gebruikt de kleineondernemersregeling, maar de bestelling gaat naar {country}.",
+        "Boek deze bestelling zelf in SnelStart: buiten Nederland geldt de regeling niet vanzelf.",
         "bookkeeper",
     ),
-    "vat-kor-active": (
-        "De administratie gebruikt de kleineondernemersregeling; die boekt deze versie niet.",
-        "Zet de regeling in SnelStart uit als zij niet meer geldt, of boek de bestellingen zelf.",
-        "bookkeeper",
+    "vat-kor-charged": (
+        "De administratie gebruikt de kleineondernemersregeling, maar in de bestelling is {stated} btw berekend.",
+        "Zet de btw in de webwinkel op 0%, of zet de regeling in SnelStart uit als zij niet meer geldt.",
+        "owner",
     ),
     "vat-rate-unknown": (
         "Een btw-tarief van {rate} geldt volgens de administratie niet op {date}.",
@@ -87,13 +82,18 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "bookkeeper",
     ),
     "vat-region-abroad": (
-        "De webwinkel heeft de btw van deze bestelling voor {country} berekend; deze versie boekt alleen binnenlands.",
-        "Boek deze bestelling zelf in SnelStart.",
+        "De webwinkel heeft btw voor {country} berekend, en dat past niet bij het land van levering of de klant.",
+        "Controleer in de webwinkel de btw-regels per land, of boek deze bestelling zelf in SnelStart.",
         "bookkeeper",
     ),
-    "vat-reverse-charged": (
-        "De btw van deze bestelling is verlegd naar een bedrijf in een ander EU-land; dat boekt deze versie niet.",
-        "Boek deze bestelling zelf in SnelStart.",
+    "vat-reverse-charged-place": (
+        "De btw is verlegd, maar de levering gaat naar {country}; verleggen kan alleen naar een ander EU-land.",
+        "Controleer het afleveradres en boek deze bestelling zelf in SnelStart.",
+        "bookkeeper",
+    ),
+    "vat-reverse-charged-with-vat": (
+        "De btw is volgens de webwinkel verlegd, maar in de bestelling is toch {stated} btw berekend.",
+        "Controleer de bestelling in de webwinkel; boek haar zelf als de factuur al bij de klant is.",
         "bookkeeper",
     ),
     "vat-strategy-unknown": (
@@ -101,14 +101,19 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Boek deze bestelling zelf in SnelStart en meld dit aan de beheerder van de koppeling.",
         "operator",
     ),
+    "vat-territory": (
+        "De levering gaat naar een gebied met eigen btw-regels ({country}).",
+        "Boek deze bestelling zelf in SnelStart, naar de regels van dat gebied.",
+        "bookkeeper",
+    ),
     "vat-total": (
         "De webwinkel vermeldt {stated} btw tegen {rate}, maar uit de orderregels volgt {computed}.",
         "Controleer de bedragen en tarieven van de bestelling in de webwinkel en bied haar opnieuw aan.",
         "owner",
     ),
-    "vat-zero-percent": (
-        "De bestelling is zonder btw over de grens verkocht; deze versie boekt alleen binnenlandse verkopen.",
-        "Boek deze bestelling zelf in SnelStart.",
+    "vat-zero-percent-place": (
+        "De bestelling is als uitvoer zonder btw verkocht, maar gaat naar {country}, binnen de EU.",
+        "Controleer in de webwinkel het land van levering en de btw-regels; boek deze bestelling zelf.",
         "bookkeeper",
     ),
     "vat-number-country": (
@@ -116,14 +121,49 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Verbeter het btw-nummer of het land in de webwinkel en bied de bestelling opnieuw aan.",
         "owner",
     ),
+    "vat-number-dutch": (
+        "De btw is verlegd, maar het btw-nummer bij de bestelling is Nederlands.",
+        "Vraag de klant om het btw-nummer van een ander EU-land, of boek deze bestelling zelf in SnelStart.",
+        "owner",
+    ),
     "vat-number-invalid": (
         "SnelStart keurt het btw-nummer van de klant af.",
         "Vraag de klant om het juiste btw-nummer, verbeter het in de webwinkel en bied de bestelling opnieuw aan.",
         "owner",
     ),
-    "oss-consumer-abroad": (
-        "De bestelling is van een consument in {country}; zulke verkopen elders in de EU boekt deze versie niet.",
-        "Boek deze bestelling zelf in SnelStart, met de btw van dat land als uw winkel onder OSS valt.",
+    "vat-number-malformed": (
+        "De btw is verlegd, maar het btw-nummer bij de bestelling is geen geldig nummer van een EU-land.",
+        "Vraag de klant om het juiste btw-nummer, verbeter het in de webwinkel en bied de bestelling opnieuw aan.",
+        "owner",
+    ),
+    "vat-number-missing": (
+        "De btw is verlegd, maar bij de bestelling staat geen btw-nummer.",
+        "Vraag de klant om het btw-nummer, vul het in de webwinkel in en bied de bestelling opnieuw aan.",
+        "owner",
+    ),
+    "oss-account-missing": (
+        "Er is geen actief grootboek voor afstandsverkopen met btw-tariefcode {kind} ({rate} in {country}).",
+        "Maak dat grootboek in SnelStart aan (afstandsverkopen binnen de EU) en bied de bestelling opnieuw aan.",
+        "bookkeeper",
+    ),
+    "oss-dutch-vat": (
+        "Buitenlandse btw (OSS) staat aan, maar aan een consument in {country} is Nederlandse btw berekend.",
+        "Stel in de webwinkel de btw van dat land in; boek deze bestelling zelf of maak haar daar opnieuw.",
+        "owner",
+    ),
+    "oss-not-enabled": (
+        "Aan een consument in {country} is btw van dat land berekend, maar OSS staat in SnelStart niet aan.",
+        "Zet in SnelStart het factureren van buitenlandse btw aan vanaf de datum waarop uw OSS-aanmelding geldt.",
+        "bookkeeper",
+    ),
+    "oss-rate-unknown": (
+        "Een btw-tarief van {rate} bestaat volgens SnelStart niet in {country} op {date}.",
+        "Controleer in de webwinkel de btw-tarieven van dat land, of boek deze bestelling zelf in SnelStart.",
+        "owner",
+    ),
+    "oss-vat-account-missing": (
+        "In SnelStart is geen (actief) grootboek gekozen voor de btw van andere EU-landen.",
+        "Kies dat grootboek in SnelStart bij de instellingen voor buitenlandse btw en bied de bestelling opnieuw aan.",
         "bookkeeper",
     ),
     "account-cost-centre-inactive": (
@@ -149,6 +189,11 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
     "account-eu-not-allowed": (
         "Het gekozen grootboek mag volgens SnelStart niet voor deze klant worden gebruikt ({error_code}).",
         f"{_CHOOSE} een binnenlands omzetgrootboek, of controleer het land van de klant.",
+        "bookkeeper",
+    ),
+    "account-function-mismatch": (
+        "Grootboek {account} (gekozen voor {choice}) heeft in SnelStart niet de functie die daarbij hoort.",
+        f"{_CHOOSE} voor {{choice}} een grootboek met die functie; anders klopt de btw-aangifte niet.",
         "bookkeeper",
     ),
     "account-function-missing": (

@@ -27,6 +27,11 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Beheerder: vul ze in met «koppeling partner» en controleer de rechten van de functies.",
         "operator",
     ),
+    "koppeling-order-busy": (
+        "Een andere bewerking is op dit moment met deze bestelling bezig.",
+        _TRY_AGAIN,
+        "operator",
+    ),
     "koppeling-partner-empty": (
         "De eigen sleutels van de koppeling (partner-token en subscription key) zijn nog niet ingevuld.",
         "Beheerder: vul ze eerst in met «koppeling partner».",
@@ -57,6 +62,21 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Controleer eerst het token van de winkel (Instellingen, API); klopt dat, waarschuw dan de beheerder.",
         "owner",
     ),
+    "shop-credit-already-reversed": (
+        "Bestelling {of} is al in haar geheel teruggeboekt; deze creditorder hoeft niet nog eens geboekt te worden.",
+        "U hoeft niets te doen.",
+        "owner",
+    ),
+    "shop-credit-of-unbooked": (
+        "Deze creditorder hoort bij bestelling {of}, die nooit is geboekt; er is niets om terug te boeken.",
+        "U hoeft niets te doen. Hebt u bestelling {of} zelf geboekt, boek dan ook de creditering zelf.",
+        "owner",
+    ),
+    "shop-credit-waits": (
+        "Deze creditorder wacht tot bestelling {of} is geboekt en betaald.",
+        "U hoeft niets te doen, tenzij bestelling {of} geweigerd is: los dat dan eerst op.",
+        "owner",
+    ),
     "shop-other-shop": (
         "Het token is van een andere winkel dan deze koppeling.",
         "Geef het token van de gekoppelde winkel, of maak voor de andere winkel een nieuwe koppeling.",
@@ -71,6 +91,16 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "De koppelsleutel is van een andere administratie dan deze koppeling.",
         "Geef de koppelsleutel van de gekoppelde administratie, of maak voor de andere een nieuwe koppeling.",
         "owner",
+    ),
+    "vat-number-not-in-vies": (
+        "Het btw-nummer van de klant is volgens het Europese register (VIES) niet geldig.",
+        "Vraag de klant om het juiste btw-nummer, verbeter het in de webwinkel en bied de bestelling opnieuw aan.",
+        "owner",
+    ),
+    "vat-number-vies-unavailable": (
+        "Het Europese register van btw-nummers (VIES) geeft nu geen antwoord.",
+        _TRY_AGAIN,
+        "operator",
     ),
     "snelstart-unreadable": (
         "SnelStart gaf een antwoord dat de koppeling niet kan lezen (veld {field}).",

@@ -53,10 +53,15 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "U hoeft niets te doen.",
         "owner",
     ),
-    "shop-credit-order": (
-        "Dit is een creditorder; die boekt deze versie van de koppeling nog niet.",
-        "Boek de creditfactuur zelf in SnelStart.",
-        "bookkeeper",
+    "shop-credit-status-unknown": (
+        "De bestelling hoort bij een andere en heeft een status ({status}) die de koppeling niet kent.",
+        "Is het een creditorder? Meld de nieuwe status aan de beheerder van de koppeling, of boek haar zelf.",
+        "operator",
+    ),
+    "shop-credit-without-original": (
+        "De bestelling heeft een creditstatus, maar vermeldt niet welke bestelling zij crediteert.",
+        "Maak de creditorder in de webwinkel vanuit de oorspronkelijke bestelling, of boek haar zelf in SnelStart.",
+        "owner",
     ),
     "shop-forbidden": (
         "De webwinkel staat de koppeling niet toe deze gegevens te lezen.",

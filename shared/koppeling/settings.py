@@ -25,6 +25,8 @@ class Settings:
     snelstart_api_url: str
     snelstart_auth_url: str
     settle_seconds: int
+    vies_url: str
+    """Base URL of VIES' REST service; empty where VAT numbers are checked offline only."""
 
 
 @cache
@@ -39,4 +41,5 @@ def settings() -> Settings:
         snelstart_api_url=required("SNELSTART_API_URL").rstrip("/"),
         snelstart_auth_url=required("SNELSTART_AUTH_URL"),
         settle_seconds=int(os.environ.get("SETTLE_SECONDS", "120")),
+        vies_url=os.environ.get("VIES_URL", "").rstrip("/"),
     )

@@ -4,23 +4,26 @@ This file alone knows the order of events. Whatever stops an order on the way be
 whatever repeats looks first at what an earlier run left behind.
 """
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from koppeling import backoff, catalogue, clock, partner
-from koppeling.booking.decide import AskPayments, Ready, Skip, Waiting, decide
+from koppeling import backoff, catalogue, clock, partner, vies
+from koppeling.booking.credit import credit_plan, reversal
+from koppeling.booking.decide import Credit, Skip, Waiting
+from koppeling.booking.periods import first_open_days
 from koppeling.booking.plan import Plan, Settlement, plan, settlement
 from koppeling.booking.vat import CENT
 from koppeling.connections import Connection, Connections
 from koppeling.customers import Customers
 from koppeling.deadline import WRITE_SECONDS, Deadline
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable, Unknown, Unsettled
-from koppeling.fingerprint import fingerprint
+from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.messages import OrderMessage
-from koppeling.mijnwebwinkel.models import Order, Payments, ShopStatuses
-from koppeling.orders import Booking, Busy, Claim, LeaseLost, OrderRow, Orders
+from koppeling.mijnwebwinkel.models import Order, Payments
+from koppeling.orders import Booking, Busy, Claim, Kind, LeaseLost, OrderRow, Orders
 from koppeling.settings import settings
 from koppeling.snelstart import invoices, payments
 from koppeling.snelstart.errors import NUMBER_EXISTS, RELATION_UNUSABLE, SnelStartRefused, UnknownId
@@ -28,18 +31,36 @@ from koppeling.snelstart.models import Chart
 from koppeling.snelstart.payments import Payment
 from koppeling.snelstart.relaties import Relatie
 from koppeling.table import Table, table
+from koppeling.takeback import TAKEN_BACK, NotYet, Takeable, of_row, of_shop, original_of
 from koppeling.telemetry import logger
+from koppeling.verdict import Verdict, queue_orders, verdict_on
 from koppeling.workplace import Workplace
 
 _BUSY_SECONDS = 3.0
+_ASK_AGAIN_SECONDS = 60.0
 _ZERO = Decimal(0)
-_DOUBT_THE_CHART = ("account-", "journal-", "vat-")
+_DOUBT_THE_CHART = ("account-", "journal-", "vat-", "oss-")
 """Refusals that newer reference data may undo: an account made or repaired in SnelStart a minute ago."""
 
 _OPERATORS = frozenset({"snelstart-subscription-key-refused", "shop-partner-token-refused", "shop-access-refused"})
 """Refusals that may be of a secret the operator has renewed meanwhile: read it anew."""
 
+_SKIPPED = frozenset({"period-too-old"})
+"""Refusals of SnelStart that nobody needs to act on: more than five years before the book year."""
+
+_ALONE = frozenset({"reverse_charge", "oss"})
+"""Regimes that SnelStart allows by who the customer is and where: not for a relatie that stands for many."""
+
+_CLOSED = frozenset({"period-blocked", "period-vat-filed", "period-accountant-lock"})
+_MOST_DAYS = 13
+"""A year of months and today: every try is a call, and what is further back is closed all the more."""
+
+_ORIGINAL_SOON, _ORIGINAL_SECONDS = timedelta(minutes=10), 20.0
+"""A credit order that came before its original looks for it every so often at first, then with the poll."""
+
 Effect = Literal["invoice", "settlement"]
+Draw = Callable[[Chart, date | None], Plan]
+"""A plan, given the administration's reference data and, out of a closed period, another date in the books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +87,48 @@ def sync_order(message: OrderMessage, deadline: Deadline) -> Later | None:
     try:
         claim = orders.claim(message.order_number, message.received_at)
         if isinstance(claim, OrderRow):
-            return None
+            return _look_again(Workplace.open(rows, connection), claim, deadline, message)
         return _Run(rows, connection, claim, deadline, message).go()
     except Busy:
         return Later(_BUSY_SECONDS)
     except LeaseLost:
         logger.warning("another run took this order over", extra=_names(message))
         return Later(_BUSY_SECONDS)
+
+
+def _look_again(place: Workplace, row: OrderRow, deadline: Deadline, message: OrderMessage) -> Later | None:
+    """A paid order was announced once more: nothing to do, unless it was taken back in the shop."""
+    if row.state == "credited":
+        return None
+    try:
+        order = place.shop.order(row.number)
+        verdict, _ = verdict_on(place, order)
+    except ConnectionRefused as refused:
+        place.connection_refused(refused)
+        return Later(_ASK_AGAIN_SECONDS)
+    except Unavailable:
+        return Later(_ASK_AGAIN_SECONDS)
+    except Refused:
+        # It no longer says anything that could change what is in the books.
+        return None
+    taken_back = isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK
+    if taken_back and not order.credit_order_numbers:
+        return _Run(place.table, place.connection, place.orders.reopen(row.number), deadline, message).go()
+    if fingerprint(order) != row.seen:
+        queue_orders(place, order.credit_order_numbers)
+        place.orders.saw(row.number, fingerprint(order))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An invoice about to be sent: what it holds, on whom, and what it is to the order."""
+
+    order: Order
+    plan: Plan
+    customer: Relatie
+    kind: Kind = "sale"
+    of: str = ""
 
 
 @dataclass(slots=True)
@@ -89,6 +145,7 @@ class _Run:
     """The effect whose call is out right now: what an answer that it was not carried out takes the mark of."""
     journal: Settlement | None = None
     """Set straight after our own invoice: then nobody can have settled it yet."""
+    later: Later | None = None
     _place: Workplace | None = field(default=None, init=False)
 
     @property
@@ -118,16 +175,24 @@ class _Run:
             # A mistake of ours: the order shows it, its marks stay, and the error goes on to the log and the alarm.
             self.claim.fail(catalogue.reason("koppeling-error"), backoff.due(clock.now(), self.claim.row.attempts + 1))
             raise
-        return None
+        return self.later
 
     def _carry(self) -> None:
         if not self.message.order_number.isdigit():
             self.claim.skip(catalogue.reason("shop-test-order"), seen="")
             return
         self._look_for_earlier_invoice()
-        if self.claim.row.verkoopboeking_id is None and not self._book():
+        if self._to_be_sent() and not self._book():
             return
         self._settle()
+        booking = self.claim.row.booking
+        if booking and booking.of:
+            self.place.orders.taken_back(booking.of)
+
+    def _to_be_sent(self) -> bool:
+        row = self.claim.row
+        sale_stands = row.booking is not None and row.booking.kind == "sale"
+        return row.verkoopboeking_id is None or (row.reversing and sale_stands)
 
     def _look_for_earlier_invoice(self) -> None:
         """An invoice was sent before and nobody knows how that ended: look, before anything is sent again."""
@@ -154,38 +219,86 @@ class _Run:
     def _book(self) -> bool:
         """Read, plan, find the customer, send the invoice. False when there is nothing to book (yet)."""
         order = self._read()
-        verdict, paid = self._decide(order)
+        verdict, paid = verdict_on(self.place, order)
+        if self.claim.row.reversing:
+            return self._reverse(order, verdict, paid)
+        if isinstance(verdict, Credit):
+            return self._book_credit(order, verdict)
         if isinstance(verdict, Skip):
             self.claim.skip(verdict.reason, seen=fingerprint(order))
             return False
         if isinstance(verdict, Waiting):
             self._wait(order, verdict.reason)
             return False
-        planned = self._plan(order, self.place.charts.get(), paid)
-        self._send_invoice(order, planned, paid)
+        profile = self.connection.profile
+        self._send_invoice(order, lambda chart, day: plan(order, profile, chart, paid, booked_on=day))
         return True
 
     def _read(self) -> Order:
-        order = self.place.shop.order(self.message.order_number)
+        try:
+            order = self.place.shop.order(self.message.order_number)
+        except Refused as refused:
+            if refused.reason.code == "shop-order-unreadable":
+                self.seen = UNREADABLE
+            raise
         self.seen = fingerprint(order)
         return order
 
-    def _decide(self, order: Order) -> tuple[Ready | Skip | Waiting, Payments | None]:
-        statuses, profile = ShopStatuses(self.connection.statuses), self.connection.profile
-        verdict, asked = decide(order, profile, statuses, None), None
-        if isinstance(verdict, AskPayments):
-            asked = self.place.shop.payments(order.number)
-            verdict = decide(order, profile, statuses, asked)
-        if isinstance(verdict, AskPayments):
-            raise TypeError("the payments were asked for twice")
-        if isinstance(verdict, Ready) and asked is None and order.payment is None:
-            # Paid, but the order does not say how: the journal depends on it.
-            asked = self.place.shop.payments(order.number)
-        return verdict, asked
+    def _book_credit(self, credit: Order, verdict: Credit) -> bool:
+        """Take back a part of another order, on its relatie and through the journal it was paid in."""
+        found = self._original(verdict.of)
+        if isinstance(found, Skip):
+            self.claim.skip(found.reason, seen=fingerprint(credit))
+            return False
+        if isinstance(found, NotYet):
+            if found.queue:
+                queue_orders(self.place, (verdict.of,))
+            self._wait(credit, found.reason)
+            if self._waits_since() > clock.now() - _ORIGINAL_SOON:
+                self.later = Later(_ORIGINAL_SECONDS)
+            return False
+        asked = None if found.original.gateway else self.place.shop.payments(verdict.of)
+        profile = self.connection.profile
+
+        def draw(chart: Chart, day: date | None) -> Plan:
+            return credit_plan(credit, found.original, profile, chart, asked, booked_on=day)
+
+        planned = self._plan(draw)
+        self.place.orders.credit(verdict.of, credit.number)
+        self._send_on_open_day(_Draft(credit, planned, Relatie(found.relatie_id), "credit", verdict.of), draw)
+        return True
+
+    def _original(self, number: str) -> Takeable | NotYet | Skip:
+        row = self.place.orders.get(number)
+        if row is not None:
+            return of_row(row)
+        try:
+            verdict, _ = verdict_on(self.place, self.place.shop.order(number))
+        except ConnectionRefused:
+            raise
+        except Refused:
+            verdict = None
+        return of_shop(number, None if isinstance(verdict, Credit) else verdict)
+
+    def _reverse(self, order: Order, verdict: Verdict, paid: Payments | None) -> bool:
+        """Take back the whole of an order that was cancelled or refunded after its booking."""
+        sale = self.claim.row.own_sale()
+        if sale is None:
+            raise TypeError("an order to take back that was never booked")
+        if not (isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK) and self.claim.row.sale is None:
+            # Restored in the shop before anything was sent.
+            self.claim.stay_paid(seen=fingerprint(order))
+            return False
+        today = clock.now().astimezone(clock.AMSTERDAM).date()
+        original = original_of(order.number, sale)
+        profile = self.connection.profile
+        planned = self._plan(lambda chart, _: reversal(order, original, profile, chart, paid, on=today))
+        self.claim.note(f"Teruggeboekt met factuur {planned.factuurnummer}.")
+        self._send(_Draft(order, planned, Relatie(sale.booking.relatie_id), "reversal"))
+        return True
 
     def _wait(self, order: Order, reason: Reason) -> None:
         now = clock.now()
-        since = datetime.fromisoformat(self.claim.row.first_waited_at or clock.iso(now))
         if now - order.placed_at > backoff.WAITING_GIVEN_UP:
             self.claim.skip(
                 catalogue.reason("shop-unpaid-too-long", days=backoff.WAITING_GIVEN_UP.days), seen=fingerprint(order)
@@ -193,39 +306,79 @@ class _Run:
             return
         self.claim.wait(
             reason,
-            backoff.waiting_due(now, since),
+            backoff.waiting_due(now, self._waits_since()),
             seen=fingerprint(order),
             total=str(order.total.quantize(CENT)),
             currency=order.currency,
         )
 
-    def _plan(self, order: Order, chart: Chart, paid: Payments | None) -> Plan:
+    def _waits_since(self) -> datetime:
+        return datetime.fromisoformat(self.claim.row.first_waited_at or clock.iso(clock.now()))
+
+    def _plan(self, draw: Draw) -> Plan:
+        chart = self.place.charts.get()
         try:
-            return plan(order, self.connection.profile, chart, paid)
+            return draw(chart, None)
         except Refused as refused:
             newer = self.place.charts.renewed(chart) if refused.reason.code.startswith(_DOUBT_THE_CHART) else None
             if newer is None:
                 raise
-            return plan(order, self.connection.profile, newer, paid)
+            return draw(newer, None)
 
-    def _send_invoice(self, order: Order, planned: Plan, paid: Payments | None) -> None:
-        customer = self._customers().ensure(order)
+    def _send_invoice(self, order: Order, draw: Draw) -> None:
+        planned = self._plan(draw)
+        evidence = self._proven(planned)
+        self.claim.note(*evidence)
+        customer = self._customer(order, planned)
         try:
-            self._send(order, planned, customer)
+            self._send_on_open_day(_Draft(order, planned, customer), draw)
         except SnelStartRefused as refused:
             if not RELATION_UNUSABLE.intersection(refused.codes):
                 raise
             # The remembered customer was made inactive or is no customer any more: take or make another, once.
             self._customers().forget(order)
-            self._send(order, planned, self._customers().ensure(order))
+            self._send(_Draft(order, planned, self._customer(order, planned)))
         except UnknownId:
             # An account, journal or customer is gone since we read about it: read anew and try once more.
             self._customers().forget(order)
             newer = self.place.charts.renewed(self.place.charts.get())
-            again = plan(order, self.connection.profile, newer, paid) if newer else planned
-            self._send(order, again, self._customers().ensure(order))
+            planned = draw(newer, None) if newer else planned
+            self._send(_Draft(order, planned, self._customer(order, planned)))
 
-    def _send(self, order: Order, planned: Plan, customer: Relatie) -> None:
+    def _customer(self, order: Order, planned: Plan) -> Relatie:
+        return self._customers().ensure(order, planned.vat_number, alone=planned.regime in _ALONE)
+
+    def _proven(self, planned: Plan) -> tuple[str, ...]:
+        """Before VAT is reverse-charged: what VIES says of the customer's number, where that is asked for."""
+        if planned.regime != "reverse_charge" or planned.vat_number is None:
+            return ()
+        answer = vies.check(planned.vat_number)
+        return (answer.as_note(),) if answer else ()
+
+    def _send_on_open_day(self, draft: _Draft, draw: Draw) -> None:
+        """Send; out of a closed period to the first open day, where the profile allows that."""
+        try:
+            self._send(draft)
+        except SnelStartRefused as closed:
+            if closed.reason.code not in _CLOSED or self.connection.profile.closed_period != "first-open-day":
+                raise
+            refused = closed
+        else:
+            return
+        today = clock.now().astimezone(clock.AMSTERDAM).date()
+        for day in first_open_days(draft.plan.factuurdatum, today)[-_MOST_DAYS:]:
+            try:
+                self._send(replace(draft, plan=draw(self.place.charts.get(), day)))
+            except SnelStartRefused as closed:
+                if closed.reason.code not in _CLOSED:
+                    raise
+                refused = closed
+            else:
+                return
+        raise refused
+
+    def _send(self, draft: _Draft) -> None:
+        order, planned, customer = draft.order, draft.plan, draft.customer
         booking = Booking(
             factuurnummer=planned.factuurnummer,
             order_uuid=order.uuid,
@@ -234,6 +387,8 @@ class _Run:
             relatie_id=customer.relatie_id,
             gateway=planned.settlement.gateway,
             method=planned.settlement.method,
+            kind=draft.kind,
+            of=draft.of,
         )
         self.deadline.demand(WRITE_SECONDS)
         self.claim.note(*planned.notes, *customer.notes)
@@ -244,8 +399,11 @@ class _Run:
         except SnelStartRefused as refused:
             if NUMBER_EXISTS not in refused.codes:
                 raise
+            # An invoice of this number is there, ours perhaps: the mark stays until it has been looked at.
+            self.underway = None
             found = invoices.find(self.place.snelstart, booking.factuurnummer)
             if found is None:
+                self.underway = "invoice"
                 raise
             self._adopt(found, booking)
             return
@@ -259,13 +417,17 @@ class _Run:
         booking, verkoopboeking_id = row.booking, row.verkoopboeking_id
         if booking is None or verkoopboeking_id is None:
             raise TypeError("a booked order without its booking")
+        if booking.total == _ZERO:
+            # Paid whole by gift card: there is nothing to settle.
+            self.claim.settled(None)
+            return
         amount, journal = booking.total, self.journal
         if journal is None:
             # An earlier run or a person may have settled it already.
             self.underway = None
             balance = self._open_balance(booking, verkoopboeking_id)
             if balance == _ZERO:
-                self.claim.paid(row.payment_id)
+                self.claim.settled(row.payment_id)
                 return
             # The profile of today: an owner who was told that a journal would not do has chosen another.
             chart, profile = self.place.charts.get(), self.connection.profile
@@ -276,7 +438,7 @@ class _Run:
         payment = Payment(verkoopboeking_id, booking.factuurnummer, booking.factuurdatum, amount)
         payment_id = payments.send(self.place.snelstart, payment, journal, clock.now())
         self.underway = None
-        self.claim.paid(payment_id)
+        self.claim.settled(payment_id)
 
     def _open_balance(self, booking: Booking, verkoopboeking_id: str) -> Decimal:
         """What is open of the invoice, when that is a settlement we may send now."""
@@ -307,7 +469,10 @@ class _Run:
             otherwise = self.place.connection_refused(refused)
             if otherwise is not None:
                 return self._failed(otherwise, forget=self.underway)
-        self.claim.refuse(refused.reason, seen=self.seen, forget=self.underway)
+        if refused.reason.code in _SKIPPED:
+            self.claim.skip(refused.reason, seen=self.seen or "")
+        else:
+            self.claim.refuse(refused.reason, seen=self.seen, forget=self.underway)
         self._log(refused.reason)
         return None
 

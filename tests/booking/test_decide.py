@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from koppeling.booking.decide import AskPayments, Ready, Skip, Waiting, decide
+from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import Payments
-from tests.booking.world import STATUSES, order, profile, simple
+from tests.booking.world import STATUSES, line, order, paid, profile, simple
 
 
 def outcome(
@@ -28,6 +28,8 @@ def outcome(
             return "waiting", reason.code
         case Skip(reason):
             return "skip", reason.code
+        case Credit(of):
+            return "credit", of
 
 
 def test_completed_and_paid() -> None:
@@ -119,12 +121,38 @@ def test_cancelled_by_name_completed_by_choice() -> None:
 
 
 def test_credit_order_by_flag() -> None:
-    """A status flagged as credit makes a credit order, also when it is chosen as completed."""
-    credit = simple(status=9)
+    """A status flagged as credit makes a credit order of what it names, paid or not, chosen as completed or not."""
     for chosen in ((4,), (9,)):
-        with pytest.raises(Refused) as raised:
-            decide(credit, profile(completed_statuses=chosen), STATUSES)
-        assert raised.value.reason.code == "shop-credit-order"
+        for payment_status in ("captured", "", "pending", "refunded"):
+            result = outcome(
+                status=9,
+                credited_order_number="0028",
+                payment_status=payment_status,
+                choices={"completed_statuses": chosen},
+            )
+            assert result == ("credit", "28")
+
+
+def test_credit_order_without_original() -> None:
+    """A credit status without the number of what is credited is refused."""
+    with pytest.raises(Refused) as raised:
+        decide(simple(status=9), profile(), STATUSES)
+    assert raised.value.reason.code == "shop-credit-without-original"
+
+
+def test_paid_whole_by_gift_card() -> None:
+    """An order of nothing, paid whole by gift card, is revenue: ready once completed, unless a card is a discount."""
+    whole = order(
+        line(paid("121.00")),
+        line(paid("-121.00", "0"), kind="gift_card"),
+        total="0.00",
+        tax=(("21.00", "21"),),
+        payment=None,
+        payment_status="",
+    )
+    assert decide(whole, profile(), STATUSES) == Ready()
+    assert isinstance(decide(whole.model_copy(update={"status": 1}), profile(), STATUSES), Waiting)
+    assert isinstance(decide(whole, profile(gift_cards="discount"), STATUSES), Skip)
 
 
 def test_linked_number_is_no_credit() -> None:
@@ -136,5 +164,6 @@ def test_linked_number_is_no_credit() -> None:
 
 def test_linked_number_with_a_status_not_listed() -> None:
     """A linked order number with a status the shop did not list is kept out of the books."""
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as raised:
         decide(simple(credited_order_number=28, status=77), profile(), STATUSES)
+    assert raised.value.reason.code == "shop-credit-status-unknown"

@@ -140,6 +140,15 @@ def test_suggested_choices() -> None:
     assert suggested.journals == {"mollie": 1103, "paypal": 1104, "basic:cash": 1000, "*": 1100}
 
 
+def test_small_business_scheme_needs_less() -> None:
+    """Under the KOR only the account without VAT is needed, and it is asked for."""
+    only_zero = Accounts(revenue_zero=8240)
+    assert check(profile(accounts=only_zero), chart(kor=True)) == ()
+    problems = check(profile(accounts=Accounts(revenue_high=8200)), chart(kor=True))
+    assert len(problems) == 1
+    assert "revenue_zero" in problems[0]
+
+
 def test_suggestion_from_nothing() -> None:
     """An empty administration gives a profile all the same, and the check says what is missing."""
     empty = CHART.model_copy(update={"accounts": {}, "journals": {}})
@@ -161,6 +170,11 @@ def test_suggestion_from_nothing() -> None:
         ({"journals": {"*": 1100, "mollie": 4}}, ("4", "mollie", "bestaat niet")),
         ({"journals": {"mollie": 1103}}, ('"*"', "1100 Rabobank")),
         ({"cost_centre": 2}, ("Kostenplaats 2",)),
+        ({"accounts": ACCOUNTS.model_copy(update={"revenue_eu": 8240})}, ("8240", "ExportBinnenEU", "8300 Omzet")),
+        ({"accounts": ACCOUNTS.model_copy(update={"revenue_export": 8300})}, ("8300", "ExportBuitenEU", "8310 Omzet")),
+        ({"accounts": ACCOUNTS.model_copy(update={"gift_cards": 8200})}, ("8200", "(gift_cards)", "1360 Uitstaande")),
+        ({"accounts": ACCOUNTS.model_copy(update={"gift_cards": 4305})}, ("4305", "balansrekening", "1360 Uitstaande")),
+        ({"accounts": ACCOUNTS.model_copy(update={"gift_cards": 9999})}, ("9999", "bestaat niet", "1360 Uitstaande")),
         ({"completed_statuses": ()}, ("completed_statuses",)),
     ],
 )

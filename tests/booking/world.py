@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,10 @@ from koppeling.snelstart.models import Chart
 UUID = "af88e19b-a57b-4aae-a92b-f7078454d1e3"
 
 _ACCOUNTS: list[tuple[int, str, str, list[str], dict[str, Any]]] = [
-    (1300, "Debiteuren", "Diversen", [], {}),
+    (1300, "Debiteuren", "Diversen", [], {"rekeningCode": "Balans"}),
+    (1360, "Uitstaande cadeaubonnen", "Diversen", ["Geen"], {"rekeningCode": "Balans"}),
+    (1520, "Buitenlandse btw", "Diversen", ["Geen"], {"rekeningCode": "Balans"}),
+    (4305, "Weggegeven cadeaubonnen", "Diversen", ["Geen"], {"rekeningCode": "WinstEnVerlies"}),
     (8200, "Omzet hoog", "VerkopenOmzetHoog", ["Hoog"], {}),
     (8190, "Margegoederen hoog", "VerkopenOmzetHoog", ["Hoog"], {}),
     (8100, "Omzet oud", "VerkopenOmzetHoog", ["Hoog"], {"nonactief": True}),
@@ -26,6 +29,9 @@ _ACCOUNTS: list[tuple[int, str, str, list[str], dict[str, Any]]] = [
     (8250, "Omzet btw verlegd", "VerkopenOmzetOnbelastVerlegd", ["Geen"], {}),
     (8300, "Omzet binnen EU", "VerkopenExportBinnenEU", ["Geen"], {}),
     (8310, "Omzet buiten EU", "VerkopenExportBuitenEU", ["Geen"], {}),
+    (8320, "Afstandsverkopen standaard", "InstallatieTeleverkoopBinnenEUgeen", ["Geen"], {"vatRateCode": "SR"}),
+    (8321, "Afstandsverkopen verlaagd hoog", "InstallatieTeleverkoopBinnenEUgeen", ["Geen"], {"vatRateCode": "RRH"}),
+    (8323, "Afstandsverkopen tussentarief", "InstallatieTeleverkoopBinnenEUgeen", ["Geen"], {"vatRateCode": "PR"}),
 ]
 
 _JOURNALS: list[tuple[int, str, str, bool]] = [
@@ -38,8 +44,26 @@ _JOURNALS: list[tuple[int, str, str, bool]] = [
 ]
 
 
-def chart(*, kor: bool = False) -> Chart:
-    """An administration with the usual accounts, journals and Dutch rates since 2012."""
+_VATRATES: list[tuple[str, list[tuple[str, str, str]]]] = [
+    ("DEU", [("SR", "19.0", "2020-01-01"), ("RRH", "7", "2020-01-01")]),
+    ("BEL", [("SR", "21", "2020-01-01"), ("RRH", "12", "2020-01-01"), ("RRL", "6", "2020-01-01")]),
+    ("EST", [("SR", "20", "2020-01-01"), ("SR", "22", "2024-01-01"), ("SR", "24", "2025-07-01")]),
+    ("AUT", [("RRL", "13", "2020-01-01"), ("PR", "13", "2020-01-01")]),
+    ("GRC", [("SR", "24", "2020-01-01")]),
+    ("FRA", [("SR", "20", "2020-01-01")]),
+]
+
+
+def chart(*, kor: bool = False, oss: bool = False, ranges: Sequence[tuple[object, object]] = ()) -> Chart:
+    """An administration with the usual accounts, journals and Dutch rates since 2012.
+
+    `oss`: it invoices the VAT of other EU countries, in these ranges or always.
+    """
+    foreign = {
+        "factureerBuitenlandsBtw": True,
+        "factureerBuitenlandsBtwRanges": [{"from": first, "to": last} for first, last in ranges],
+        "buitenlandseBtwGrootboek": {"id": "GB-1520"},
+    }
     return Chart.build(
         grootboeken=[
             {
@@ -69,11 +93,23 @@ def chart(*, kor: bool = False) -> Chart:
         landen=[
             {"id": "nl", "naam": "Nederland", "landcode": "NL", "landcodeISO": "NLD"},
             {"id": "be", "naam": "België", "landcode": "BE", "landcodeISO": "BEL"},
+            {"id": "us", "naam": "Verenigde Staten", "landcode": "US", "landcodeISO": "USA"},
         ],
         company_info={
             "administratieNaam": "Proef",
             "kleineOndernemersregeling": {"isKleineOndernemersRegelingActief": kor},
-        },
+        }
+        | (foreign if oss else {}),
+        vatrates=[
+            {
+                "countryCode": country,
+                "vatRates": [
+                    {"rateCode": code, "rate": Decimal(rate), "validFrom": f"{since}T00:00:00"}
+                    for code, rate, since in rates
+                ],
+            }
+            for country, rates in (_VATRATES if oss else ())
+        ],
     )
 
 
@@ -96,9 +132,12 @@ ACCOUNTS = Accounts(
     revenue_high=8200,
     revenue_low=8210,
     revenue_zero=8240,
+    revenue_eu=8300,
+    revenue_export=8310,
     shipping_high=8205,
     payment_costs_high=8207,
     discounts_high=8208,
+    gift_cards=1360,
 )
 
 STATUSES = ShopStatuses(
@@ -151,6 +190,17 @@ def payload(*lines: Mapping[str, Any], total: str, tax: Any = (), **changes: Any
 def order(*lines: Mapping[str, Any], total: str, tax: Any = (), **changes: Any) -> Order:  # noqa: ANN401 -- the same
     """The same, parsed."""
     return Order.parse(payload(*lines, total=total, tax=tax, **changes))
+
+
+def to(country: str, *, number: str = "", invoice: str | None = None) -> dict[str, Any]:
+    """A customer abroad: goods to this country, the invoice there too unless said otherwise, and a VAT number."""
+    address = {"name": "K", "country_code": invoice or country, "taxnumber": number}
+    return {"email": "klant@example.org", "address": {"invoice": address, "delivery": {"country_code": country}}}
+
+
+def untaxed(amount: str = "100.00", **changes: Any) -> Order:  # noqa: ANN401 -- any field of an order
+    """One thing without any VAT."""
+    return order(line(paid(amount, "0")), total=amount, tax=(("0.00", "0"),), **changes)
 
 
 def simple(**changes: Any) -> Order:  # noqa: ANN401 -- any field of an order

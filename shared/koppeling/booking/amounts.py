@@ -15,7 +15,7 @@ from koppeling.catalogue import euro, percentage, reason
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import LinePrice, Order, OrderLine
 
-Category = Literal["revenue", "shipping", "payment_costs", "discounts"]
+Category = Literal["revenue", "shipping", "payment_costs", "discounts", "gift_cards"]
 
 _LENGTH: Final = 250
 _VOUCHERS: Final = ("gift_card", "giftcard", "store_credit")
@@ -25,6 +25,7 @@ _NAMES: Final[dict[Category, str]] = {
     "shipping": "verzendkosten",
     "payment_costs": "betaalkosten",
     "discounts": "korting",
+    "gift_cards": "cadeaubon of tegoed",
 }
 
 
@@ -59,9 +60,12 @@ def amounts(order: Order, *, vouchers_are_discounts: bool) -> Amounts:
         raise Refused(reason("amount-no-lines", total=euro(total)))
     grosses = _grosses(parts, total)
     vat = _vat(order, parts)
-    nets: dict[int, Decimal] = {}
+    # What is owed on a voucher is its very amount: no cent is moved there.
+    nets = {index: grosses[index] for index, part in enumerate(parts) if part.category == "gift_cards"}
     for rate, amount in vat.items():
-        indexes = [index for index, part in enumerate(parts) if part.rate == rate]
+        indexes = [index for index, part in enumerate(parts) if part.rate == rate and index not in nets]
+        if not indexes:
+            continue
         exact = [parts[index].exact_net for index in indexes]
         gross = sum((grosses[index] for index in indexes), Decimal(0))
         nets |= zip(indexes, spread([cents(net) for net in exact], exact, gross - amount), strict=True)
@@ -97,11 +101,18 @@ _NOTE_TOTAL: Final = "De orderregels tellen door afronding niet precies op tot h
 
 
 def _grosses(parts: Sequence[Part], total: Decimal) -> list[Decimal]:
+    """What each part is of the total, in cents; what does not add up is spread over all but the vouchers."""
     starts = [part.gross for part in parts]
     added = sum(starts, Decimal(0))
-    if abs(total - added) > len(parts) * CENT:
+    movable = [index for index, part in enumerate(parts) if part.category != "gift_cards"]
+    if abs(total - added) > len(movable) * CENT:
         raise Refused(reason("amount-lines-total", lines=euro(added), total=euro(total)))
-    return spread(starts, [part.exact_gross for part in parts], total)
+    if not movable:
+        return starts
+    kept = sum((start for index, start in enumerate(starts) if index not in movable), Decimal(0))
+    moved = spread([starts[index] for index in movable], [parts[index].exact_gross for index in movable], total - kept)
+    grosses = dict(enumerate(starts)) | dict(zip(movable, moved, strict=True))
+    return [grosses[index] for index in range(len(parts))]
 
 
 def _vat(order: Order, parts: Sequence[Part]) -> dict[Decimal, Decimal]:
@@ -141,15 +152,34 @@ def _vat_note(rate: Decimal, amount: Decimal, computed: Decimal) -> str:
 
 
 def _parts(line: OrderLine, *, vouchers_are_discounts: bool) -> list[Part]:
-    voucher = line.type in _VOUCHERS
     parts = []
     for price in line.prices:
         gross, exact_gross, exact_net = _figures(price)
-        if voucher and gross < 0 and not vouchers_are_discounts:
-            raise Refused(reason("amount-gift-card", amount=euro(-gross)))
-        category = "discounts" if voucher and gross < 0 else _category(line.type)
+        category = _category(line.type)
+        if is_voucher(line):
+            category = _voucher(gross, price.rate, vouchers_are_discounts=vouchers_are_discounts)
         parts.append(Part(_description(line, category), category, price.rate, gross, exact_gross, exact_net))
     return parts
+
+
+def is_voucher(line: OrderLine) -> bool:
+    """Whether a line is about a gift card or store credit: sold when its amount is positive, else redeemed."""
+    return line.type in _VOUCHERS
+
+
+def _voucher(gross: Decimal, rate: Decimal, *, vouchers_are_discounts: bool) -> Category:
+    """A voucher sold without VAT is a debt, and redeeming it as payment takes that debt away.
+
+    Sold with VAT (usable for one thing only) it is revenue at once. Redeemed as a discount it lowers revenue and VAT.
+    Raises `Refused` when the shop took VAT off a voucher that is to be a payment: VAT is due on the whole price.
+    """
+    if gross >= 0:
+        return "revenue" if rate else "gift_cards"
+    if vouchers_are_discounts:
+        return "discounts"
+    if rate:
+        raise Refused(reason("amount-gift-card-vat", amount=euro(-gross), rate=percentage(rate)))
+    return "gift_cards"
 
 
 def _figures(price: LinePrice) -> tuple[Decimal, Decimal, Decimal]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from koppeling.booking.amounts import is_voucher
 from koppeling.booking.profile import Profile
 from koppeling.catalogue import euro, on, reason
 from koppeling.failures import Reason, Refused
@@ -33,7 +34,14 @@ class AskPayments:
     """The order does not say whether it is paid: read its payments and decide again."""
 
 
-Decision = Ready | Waiting | Skip | AskPayments
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A credit order: what it takes back is the order with the number `of`. Plan it with `credit_plan`."""
+
+    of: str
+
+
+Decision = Ready | Waiting | Skip | AskPayments | Credit
 
 _DECIDED: Final = frozenset(
     {
@@ -48,14 +56,14 @@ _LEGACY_REFUNDED: Final = 7
 def decide(order: Order, profile: Profile, statuses: ShopStatuses, payments: Payments | None = None) -> Decision:
     """What to do with the order as it stands.
 
-    Raises `Refused` for a credit order, which this version does not book. That is what the order's status says it is:
-    neither a negative amount nor a linked order number alone makes one.
+    A credit order is what the order's status says it is: neither a negative amount nor a linked order number alone
+    makes one. Raises `Refused` for a credit order that does not name its original, and for one that may be a credit.
     """
     skipped = _nothing_to_book(order, profile)
     if skipped is not None:
         return Skip(skipped)
     if _is_credit(order, statuses):
-        raise Refused(reason("shop-credit-order"))
+        return _credit(order)
     completed = order.status in profile.completed_statuses
     if not completed and order.status in statuses.cancelled():
         return Skip(reason("shop-cancelled", status=statuses.describe(order.status)))
@@ -63,7 +71,8 @@ def decide(order: Order, profile: Profile, statuses: ShopStatuses, payments: Pay
         return Skip(reason("shop-refunded"))
     if not completed:
         return Waiting(reason("shop-not-completed", status=statuses.describe(order.status)))
-    return _paid(order, profile, payments)
+    # An order of nothing, paid whole by gift card, carries no payment information at all.
+    return _paid(order, profile, payments) if order.total else Ready()
 
 
 def _nothing_to_book(order: Order, profile: Profile) -> Reason | None:
@@ -72,16 +81,30 @@ def _nothing_to_book(order: Order, profile: Profile) -> Reason | None:
     placed = order.placed_at.date()
     if profile.start_date is not None and placed < profile.start_date:
         return reason("shop-before-start-date", date=on(placed), start_date=on(profile.start_date))
-    if order.total == 0:
+    if order.total == 0 and not _touches_vouchers(order, profile):
         return reason("shop-zero-total")
     return None
+
+
+def _touches_vouchers(order: Order, profile: Profile) -> bool:
+    """Nothing to pay, yet something to book: a gift card paid for all of it, or was given away."""
+    prices = (price for line in order.lines if is_voucher(line) for price in line.prices)
+    return profile.gift_cards == "payment" and any(price.amount_including_tax or price.amount for price in prices)
 
 
 def _is_credit(order: Order, statuses: ShopStatuses) -> bool:
     if statuses.knows(order.status):
         return order.status in statuses.credit()
-    # A status the shop did not list: it may be a new credit status, and booking that as a sale is the worse mistake.
-    return order.credited_order_number is not None
+    if order.credited_order_number is not None:
+        # The shop did not list it: it may be a new credit status, and booking that as a sale is the worse mistake.
+        raise Refused(reason("shop-credit-status-unknown", status=order.status))
+    return False
+
+
+def _credit(order: Order) -> Credit:
+    if order.credited_order_number is None:
+        raise Refused(reason("shop-credit-without-original"))
+    return Credit(order.credited_order_number)
 
 
 def _undecided(order: Order) -> bool:

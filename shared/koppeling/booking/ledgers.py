@@ -1,6 +1,6 @@
 """Which ledger account, cost centre and journal the profile chose, and whether the administration agrees."""
 
-from typing import Final
+from typing import Final, Literal
 
 from koppeling.booking.amounts import Category
 from koppeling.booking.profile import Profile
@@ -25,8 +25,26 @@ _KINDS: Final = {
 }
 
 
+FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "high": ("VerkopenOmzetHoog",),
+    "low": ("VerkopenOmzetLaag",),
+    "zero": ("VerkopenOmzetOnbelastVerlegd", "VerkopenBtwVrij"),
+    "other": ("VerkopenOmzetOverig",),
+    "eu": ("VerkopenExportBinnenEU",),
+    "export": ("VerkopenExportBuitenEU",),
+}
+"""The functions (grootboekfunctie) of the accounts that fit a choice, by how its name ends; the best first."""
+
+DEMANDED: Final = ("eu", "export")
+"""Where the function decides in which box of the VAT return and in the ICP statement a line ends: no other will do."""
+
+GIFT_CARDS: Final = "gift_cards"
+
+
 def label(choice: str) -> str:
     """An account's name in the profile, for people: "verzendkosten laag (shipping_low)"."""
+    if choice == GIFT_CARDS:
+        return f"uitstaande cadeaubonnen en tegoeden ({GIFT_CARDS})"
     category, _, kind = choice.rpartition("_")
     return f"{_CATEGORIES[category]} {_KINDS[kind]} ({choice})"
 
@@ -38,11 +56,27 @@ def fits(account: Grootboek, kind: LineKind) -> bool:
 
 def account_for(category: Category, kind: LineKind, profile: Profile, chart: Chart) -> Grootboek:
     """The account for a line, from revenue where its own category has none. Raises `Refused`."""
-    chosen = profile.accounts.chosen()
-    choice = next((name for name in (f"{category}_{SUFFIX[kind]}", f"revenue_{SUFFIX[kind]}") if name in chosen), None)
-    if choice is None:
-        raise Refused(reason("account-not-chosen", choice=label(f"revenue_{SUFFIX[kind]}")))
-    number = chosen[choice]
+    own, revenue = f"{category}_{SUFFIX[kind]}", f"revenue_{SUFFIX[kind]}"
+    return _chosen(own if own in profile.accounts.chosen() else revenue, kind, profile, chart)
+
+
+def regime_account(choice: Literal["revenue_eu", "revenue_export"], profile: Profile, chart: Chart) -> Grootboek:
+    """The account for all lines of a sale without VAT across the border. Raises `Refused`."""
+    account = _chosen(choice, "Geen", profile, chart)
+    if account.grootboekfunctie not in FUNCTIONS[choice.removeprefix("revenue_")]:
+        raise Refused(reason("account-function-mismatch", account=account.nummer, choice=label(choice)))
+    return account
+
+
+def gift_cards_account(profile: Profile, chart: Chart) -> Grootboek:
+    """The account on which the shop owes what stands on gift cards and store credit. Raises `Refused`."""
+    return _chosen(GIFT_CARDS, "Geen", profile, chart)
+
+
+def _chosen(choice: str, kind: LineKind, profile: Profile, chart: Chart) -> Grootboek:
+    number = profile.accounts.chosen().get(choice)
+    if number is None:
+        raise Refused(reason("account-not-chosen", choice=label(choice)))
     account = chart.accounts.get(number)
     if account is None:
         raise Refused(reason("account-unknown", account=number, choice=label(choice)))

@@ -5,37 +5,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from koppeling.booking.amounts import Amounts, amounts
-from koppeling.booking.ledgers import account_for, cost_centre, journal_for
+from koppeling.booking.amounts import amounts
+from koppeling.booking.countries import HOME
+from koppeling.booking.ledgers import journal_for
+from koppeling.booking.postings import BtwRegel, Regel, post
 from koppeling.booking.profile import NUMBER_LENGTH, Profile
-from koppeling.booking.regime import require_domestic
-from koppeling.booking.vat import CENT, DOCUMENT, DocumentKind, LineKind, kind_of
-from koppeling.catalogue import euro, on, percentage, reason
+from koppeling.booking.regime import Name, regime_of
+from koppeling.booking.vat import CENT
+from koppeling.catalogue import euro, on, reason
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import Order, Payments
 from koppeling.snelstart.models import Chart
 
 _EURO: Final = "EUR"
-
-
-@dataclass(frozen=True, slots=True)
-class Regel:
-    """One booking line; `bedrag` in euro without VAT, two decimals, never zero."""
-
-    omschrijving: str
-    grootboek_id: str
-    grootboek_nummer: int
-    bedrag: Decimal
-    btw_soort: LineKind
-    kostenplaats_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BtwRegel:
-    """The invoice's VAT of one kind, in the document's vocabulary."""
-
-    btw_soort: DocumentKind
-    bedrag: Decimal
+_MOVED: Final = "De periode van {day} is gesloten; de factuur is geboekt op {booked_on}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +34,12 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A sales booking but for its customer; `regels` and `btw` add up to `total`, which is the order's."""
+    """A sales booking but for its customer; `regels` and `btw` add up to `total`.
+
+    `total` is the order's; 0.00 for one paid whole by gift card, which leaves nothing to settle; negative for a
+    credit. `regime` and `country` (where the goods go, two capitals) say under which VAT rules it was planned;
+    `vat_number` is what the customer must carry in SnelStart for this booking to be right, else None.
+    """
 
     factuurnummer: str
     factuurdatum: date
@@ -63,46 +51,88 @@ class Plan:
     settlement: Settlement
     markering: bool
     notes: tuple[str, ...]
+    regime: Name = "domestic"
+    country: str = HOME
+    vat_number: str | None = None
 
 
-def plan(order: Order, profile: Profile, chart: Chart, payments: Payments | None = None) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The head of an invoice. `day` decides VAT; `booked_on` is its date in the books where that is another."""
+
+    factuurnummer: str
+    omschrijving: str
+    day: date
+    booked_on: date | None
+    settlement: Settlement
+    notes: tuple[str, ...] = ()
+
+
+def plan(
+    order: Order, profile: Profile, chart: Chart, payments: Payments | None = None, *, booked_on: date | None = None
+) -> Plan:
     """The plan for an order that `decide` found ready; `payments`, where they were read, name the way of paying.
 
-    Raises `Refused` for what cannot be booked as it is: nothing is guessed, nothing is left out.
+    `booked_on`: the date in the books when that of the order itself lies in a closed period; the rates stay those of
+    the order's own date. Raises `Refused` for what cannot be booked as it is: nothing is guessed, nothing is left out.
     """
-    _require_plain_euro(order)
-    require_domestic(order, chart)
-    number = profile.number_for(order.number)
+    require_plain_euro(order)
+    if order.total < 0:
+        raise Refused(reason("amount-negative-total", total=euro(order.total)))
+    gateway, method = paid_by(order, payments)
+    day, notes = invoice_date(order, profile)
+    heading = Heading(
+        factuurnummer=profile.number_for(order.number),
+        omschrijving=f"Webwinkelorder {order.number} ({order.uuid})",
+        day=day,
+        booked_on=booked_on,
+        settlement=settlement(gateway, method, profile, chart),
+        notes=notes,
+    )
+    return draw_up(order, heading, profile, chart)
+
+
+def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> Plan:
+    """The invoice of an order under this heading. Raises `Refused`."""
+    number = heading.factuurnummer
     if len(number) > NUMBER_LENGTH:
         raise Refused(reason("number-too-long", invoice_number=number, length=len(number)))
+    regime = regime_of(order, heading.day, chart)
     figures = amounts(order, vouchers_are_discounts=profile.gift_cards == "discount")
-    day, date_notes = _invoice_date(order, profile)
-    kinds = _kinds(figures, day, chart)
+    postings = post(figures, regime, heading.day, profile, chart)
+    doubts = (*regime.doubts, *figures.doubts)
+    notes = (*doubts, *regime.notes, *figures.notes, *heading.notes)
+    booked_on = heading.booked_on or heading.day
+    moved = booked_on != heading.day
     return Plan(
         factuurnummer=number,
-        factuurdatum=day,
-        omschrijving=f"Webwinkelorder {order.number} ({order.uuid})",
+        factuurdatum=booked_on,
+        # What was moved says so in the books too: the date of the customer's own invoice is another.
+        omschrijving=f"{heading.omschrijving}, factuur van {on(heading.day)}" if moved else heading.omschrijving,
         betalingstermijn=profile.payment_term_days,
-        regels=_regels(figures, kinds, profile, chart),
-        btw=tuple(BtwRegel(DOCUMENT[kinds[rate]], amount) for rate, amount in figures.vat),
+        regels=postings.regels,
+        btw=postings.btw,
         total=order.total.quantize(CENT),
-        settlement=_settlement(order, profile, chart, payments),
-        markering=profile.mark_doubtful and bool(figures.doubts),
-        notes=(*figures.doubts, *figures.notes, *date_notes),
+        settlement=heading.settlement,
+        markering=profile.mark_doubtful and bool(doubts),
+        notes=(*notes, _MOVED.format(day=on(heading.day), booked_on=on(booked_on))) if moved else notes,
+        regime=regime.name,
+        country=regime.country,
+        vat_number=regime.vat_number,
     )
 
 
-def _require_plain_euro(order: Order) -> None:
+def require_plain_euro(order: Order) -> None:
+    """Raise `Refused` unless the order's total is in whole cents of a euro."""
     if order.currency != _EURO:
         known = len(order.currency) == len(_EURO) and order.currency.isalpha()
         raise Refused(reason("currency-not-eur", currency=order.currency if known else "een onbekende munt"))
     if order.total % CENT:
         raise Refused(reason("amount-decimals", total=euro(order.total)))
-    if order.total < 0:
-        raise Refused(reason("amount-negative-total", total=euro(order.total)))
 
 
-def _invoice_date(order: Order, profile: Profile) -> tuple[date, tuple[str, ...]]:
+def invoice_date(order: Order, profile: Profile) -> tuple[date, tuple[str, ...]]:
+    """The order's own date as the profile reads it, and what must be noted about it."""
     if profile.invoice_date == "order":
         return order.placed_at.date(), ()
     if order.status_changed_at is not None:
@@ -110,33 +140,11 @@ def _invoice_date(order: Order, profile: Profile) -> tuple[date, tuple[str, ...]
     return order.placed_at.date(), ("De dag van afronden is niet bekend; de factuur heeft de dag van bestellen.",)
 
 
-def _kinds(figures: Amounts, day: date, chart: Chart) -> dict[Decimal, LineKind]:
-    kinds: dict[Decimal, LineKind] = {}
-    rates = [part.rate for part, _ in figures.nets] + [rate for rate, _ in figures.vat]
-    for rate in dict.fromkeys(rates):
-        kind = kind_of(rate, day, chart.rates)
-        if kind is None:
-            raise Refused(reason("vat-rate-unknown", rate=percentage(rate), date=on(day)))
-        kinds[rate] = kind
-    return kinds
-
-
-def _regels(figures: Amounts, kinds: dict[Decimal, LineKind], profile: Profile, chart: Chart) -> tuple[Regel, ...]:
-    centre = cost_centre(profile, chart)
-    regels = []
-    for part, net in figures.nets:
-        kind = kinds[part.rate]
-        account = account_for(part.category, kind, profile, chart)
-        centre_id = centre.id if centre else None
-        regels.append(Regel(part.description, account.id, account.nummer, net, kind, centre_id))
-    return tuple(regels)
-
-
-def _settlement(order: Order, profile: Profile, chart: Chart, payments: Payments | None) -> Settlement:
-    gateway, method = (order.payment.gateway, order.payment.method) if order.payment else ("", "")
+def paid_by(order: Order, payments: Payments | None) -> tuple[str, str]:
+    """Gateway and method: of the payments where they were read, else as the order itself says."""
     if payments is not None and payments.gateway:
-        gateway, method = payments.gateway, payments.method
-    return settlement(gateway, method, profile, chart)
+        return payments.gateway, payments.method
+    return (order.payment.gateway, order.payment.method) if order.payment else ("", "")
 
 
 def settlement(gateway: str, method: str, profile: Profile, chart: Chart) -> Settlement:

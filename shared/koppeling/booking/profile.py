@@ -60,7 +60,7 @@ class Accounts(_Choices):
     """Ledger account (grootboek) numbers; None where nothing is chosen.
 
     high, low, zero and other are the VAT kinds Hoog, Laag, Geen and Overig. Shipping, payment costs and discounts
-    fall back to the revenue account of the same kind.
+    fall back to the revenue account of the same kind. `gift_cards`: the debt of gift cards sold and not yet redeemed.
     """
 
     revenue_high: Ledger = None
@@ -81,6 +81,7 @@ class Accounts(_Choices):
     discounts_low: Ledger = None
     discounts_zero: Ledger = None
     discounts_other: Ledger = None
+    gift_cards: Ledger = None
 
     def chosen(self) -> dict[str, int]:
         """What is chosen, by name, in the order above."""
@@ -208,6 +209,7 @@ _EXPLAINED: Final = {
     "closed_period": 'bij een gesloten periode: "refuse" (weigeren) of "first-open-day" (eerste open dag)',
     "mark_doubtful": "markeer opvallende, maar boekbare bestellingen in SnelStart",
     "gift_cards": 'cadeaubonnen: "payment" (betaling) of "discount" (korting)',
+    "accounts.gift_cards": "balansrekening voor uitstaande cadeaubonnen en tegoeden",
     "collective": "een relatie voor alle consumenten; leeg: een per e-mailadres",
     "without_email": "de relatie voor bestellingen zonder e-mailadres",
 }
@@ -222,14 +224,16 @@ def _toml(profile: Profile) -> list[str]:
     if profile.start_date is None:
         lines.append(f"# start_date = 2026-11-23  # {_EXPLAINED['start_date']}")
     lines += ["", "[accounts]  # grootboeknummers; verzend- en betaalkosten en kortingen volgen anders de omzet"]
-    lines += [_setting(name, number) for name, number in profile.accounts.chosen().items()]
+    lines += [_setting(name, number, "accounts.") for name, number in profile.accounts.chosen().items()]
+    if profile.accounts.gift_cards is None:
+        lines.append(f"# gift_cards = 1360  # {_EXPLAINED['accounts.gift_cards']}")
     lines += ["", '[journals]  # dagboeknummer per "betaaldienst:betaalwijze", dan per betaaldienst, dan "*"']
     lines += [f"{_quoted(name)} = {number}" for name, number in profile.journals.items()]
     lines += ["", "[customers]"]
     return lines + [_setting(name, value) for name, value in profile.customers]
 
 
-def _setting(name: str, value: object) -> str:
+def _setting(name: str, value: object, table: str = "") -> str:
     if isinstance(value, str):
         written = _quoted(value)
     elif isinstance(value, bool):
@@ -238,7 +242,7 @@ def _setting(name: str, value: object) -> str:
         written = "[" + ", ".join(str(item) for item in value) + "]"
     else:
         written = str(value)
-    explained = _EXPLAINED.get(name)
+    explained = _EXPLAINED.get(table + name)
     return f"{name} = {written}  # {explained}" if explained else f"{name} = {written}"
 
 

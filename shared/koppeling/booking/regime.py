@@ -1,72 +1,149 @@
-"""Whether an order falls under Dutch domestic VAT, the only regime this version books. Anything else is refused."""
+"""Under which VAT rules an order falls: told from where the goods go, what the shop charged and who buys.
 
-from typing import Final
+Sources: SnelStart's documentation for what the administration is set up for; Dutch VAT practice for the rest. What
+contradicts itself is refused, never guessed.
+"""
 
-from koppeling.catalogue import reason
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final, Literal
+
+from koppeling.booking import oss
+from koppeling.booking.countries import EU, HOME, destination, region, shown
+from koppeling.booking.vat import cents, kind_of
+from koppeling.booking.vatnumbers import checked, country_of, stated
+from koppeling.catalogue import euro, reason
 from koppeling.failures import Refused
-from koppeling.mijnwebwinkel.models import Address, Order
+from koppeling.mijnwebwinkel.models import LinePrice, Order
 from koppeling.snelstart.models import Chart
 
-HOME: Final = "NL"
-EU: Final = frozenset(
-    "AT BE BG CY CZ DE DK EE EL ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()  # noqa: SIM905
-)
-_HOME_NAMES: Final = ("nederland", "netherlands", "the netherlands", "holland", "niederlande", "pays-bas")
-_CODE_LENGTH: Final = 2
-_STRATEGIES: Final = {"zero_percent": "vat-zero-percent", "reverse_charged_vat": "vat-reverse-charged"}
+Name = Literal["domestic", "kor", "reverse_charge", "export", "oss"]
+
+_STRATEGIES: Final = ("", "zero_percent", "reverse_charged_vat")
 
 
-def require_domestic(order: Order, chart: Chart) -> None:
-    """Return when seller and buyer both stand in the Netherlands; raise `Refused` otherwise.
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """The VAT rules of one order. `country`: where the goods go, two capitals.
 
-    An order that names no country at all was sold over the counter or digitally under the shop's own region.
+    `vat_number`: what the customer in SnelStart must carry for the booking to be right, else None.
     """
+
+    name: Name
+    country: str = HOME
+    vat_number: str | None = None
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def regime_of(order: Order, day: date, chart: Chart) -> Regime:
+    """The rules under which an order of this day is booked. Raises `Refused`."""
+    if order.tax_strategy not in _STRATEGIES:
+        raise Refused(reason("vat-strategy-unknown"))
+    country = destination(order, chart)
     if chart.company.kor_actief:
-        raise Refused(reason("vat-kor-active"))
-    if order.tax_strategy:
-        raise Refused(reason(_STRATEGIES.get(order.tax_strategy, "vat-strategy-unknown")))
-    for country in _countries(order, chart):
-        if country != HOME:
-            raise _abroad(order, country)
-    if order.tax_region not in ("", HOME):
-        raise Refused(reason("vat-region-abroad", country=_shown(order.tax_region)))
-
-
-def _countries(order: Order, chart: Chart) -> list[str]:
-    """Where the goods go first, then who pays."""
-    delivery, invoice = order.debtor.delivery, order.debtor.invoice
-    return [
-        code
-        for code in (
-            _country(delivery, chart) if delivery else "",
-            *order.shipping_countries,
-            _country(invoice, chart) if invoice else "",
-        )
-        if code
-    ]
-
-
-def _country(address: Address, chart: Chart) -> str:
-    code, name = address.country_code, address.country.casefold()
-    if not code and not name:
-        return ""
-    if len(code) == _CODE_LENGTH and code.isalpha():
-        return code
-    if not code and name in _HOME_NAMES:
-        return HOME
-    for known in chart.countries.values():
-        if (code and known.landcode_iso.upper() == code) or (not code and known.naam.casefold() == name):
-            return known.landcode.upper()
-    raise Refused(reason("vat-country-unknown"))
-
-
-def _abroad(order: Order, country: str) -> Refused:
+        return _kor(order, country)
+    if order.tax_strategy == "reverse_charged_vat":
+        return _reverse_charge(order, country, chart)
+    if order.tax_strategy == "zero_percent" and country in EU:
+        raise Refused(reason("vat-zero-percent-place", country=shown(country)))
+    if country == HOME:
+        _require_region(order, HOME)
+        return Regime("domestic")
     if country not in EU:
-        return Refused(reason("vat-export", country=_shown(country)))
-    invoice = order.debtor.invoice
-    business = order.business_model == "B2B" or bool(invoice and invoice.tax_number)
-    return Refused(reason("vat-business-abroad" if business else "oss-consumer-abroad", country=_shown(country)))
+        return _export(order, country)
+    number = checked(order, chart)
+    if number:
+        return _business(order, country, number, day, chart)
+    return _consumer(order, country, day, chart)
 
 
-def _shown(code: str) -> str:
-    return code if len(code) == _CODE_LENGTH and code.isalpha() else "een ander land"
+def _kor(order: Order, country: str) -> Regime:
+    """The small business scheme: no VAT at all, in the Netherlands only."""
+    if country != HOME:
+        raise Refused(reason("vat-kor-abroad", country=shown(country)))
+    if _charged(order):
+        raise Refused(reason("vat-kor-charged", stated=euro(_charged(order))))
+    return Regime("kor")
+
+
+def _reverse_charge(order: Order, country: str, chart: Chart) -> Regime:
+    """An intra-community supply: goods to another EU country, for a business that is known there."""
+    if country == HOME or country not in EU:
+        raise Refused(reason("vat-reverse-charged-place", country=shown(country)))
+    if _charged(order):
+        raise Refused(reason("vat-reverse-charged-with-vat", stated=euro(_charged(order))))
+    if not stated(order):
+        raise Refused(reason("vat-number-missing"))
+    number = checked(order, chart)
+    if number is None:
+        raise Refused(reason("vat-number-malformed"))
+    if country_of(number) == HOME:
+        raise Refused(reason("vat-number-dutch"))
+    return Regime("reverse_charge", country, number)
+
+
+def _export(order: Order, country: str) -> Regime:
+    """Goods that leave the EU: no VAT. Dutch VAT that was invoiced all the same is owed, so it is booked as such."""
+    if _charged(order):
+        _require_region(order, HOME)
+        doubt = (
+            f"De levering gaat naar {shown(country)}, buiten de EU, maar er is Nederlandse btw berekend: zo geboekt."
+        )
+        return Regime("domestic", country, doubts=(doubt,))
+    if order.tax_strategy:
+        return Regime("export", country)
+    doubt = f"De webwinkel noemt geen btw-regeling; zonder btw naar {shown(country)} is als uitvoer geboekt."
+    return Regime("export", country, doubts=(doubt,))
+
+
+def _business(order: Order, country: str, number: str, day: date, chart: Chart) -> Regime:
+    """A business elsewhere in the EU with normal VAT: owed as invoiced, though it could have been reverse-charged."""
+    _require_region(order, HOME)
+    doubt = f"De klant in {shown(country)} heeft een btw-nummer, maar de btw is niet verlegd: als binnenlands geboekt."
+    # With OSS on, SnelStart takes Dutch VAT only for a customer who carries a VAT number.
+    return Regime("domestic", country, number if oss.enabled(chart.company, day) else None, doubts=(doubt,))
+
+
+def _consumer(order: Order, country: str, day: date, chart: Chart) -> Regime:
+    """A consumer elsewhere in the EU: that country's VAT under OSS, Dutch VAT below the threshold."""
+    _require_region(order, HOME, country)
+    doubts = tuple(_business_like(order))
+    rates = {price.rate for price in _prices(order) if price.rate}
+    dutch = all(kind_of(rate, day, chart.rates) for rate in rates)
+    if oss.enabled(chart.company, day):
+        foreign = all(oss.codes(chart, country, rate, day) for rate in rates)
+        if (rates and region(order) == HOME) or (dutch and not foreign):
+            raise Refused(reason("oss-dutch-vat", country=shown(country)))
+        return Regime("oss", country, doubts=doubts)
+    if (rates and region(order) == country) or not dutch:
+        raise Refused(reason("oss-not-enabled", country=shown(country)))
+    note = f"Verkoop aan een consument in {shown(country)}, met Nederlandse btw (onder de drempel; OSS staat uit)."
+    return Regime("domestic", country, notes=(note,), doubts=doubts)
+
+
+def _business_like(order: Order) -> Iterable[str]:
+    if stated(order):
+        yield "Het btw-nummer bij de bestelling is niet geldig; zij is als verkoop aan een consument geboekt."
+    elif order.business_model == "B2B":
+        yield "De zakelijke klant heeft geen btw-nummer opgegeven; als verkoop aan een consument geboekt."
+
+
+def _require_region(order: Order, *expected: str) -> None:
+    if region(order) not in ("", *expected):
+        raise Refused(reason("vat-region-abroad", country=shown(region(order))))
+
+
+def _prices(order: Order) -> Iterable[LinePrice]:
+    """The shares that have an amount; what is free of charge tells nothing about VAT."""
+    for line in order.lines:
+        yield from (price for price in line.prices if cents(price.amount) or price.amount_including_tax)
+
+
+def _charged(order: Order) -> Decimal:
+    """VAT that the customer was charged, as the shop states it or as the lines have it; 0 for none at all."""
+    stated_vat = sum((abs(cents(tax.amount)) for tax in order.taxes), Decimal(0))
+    in_lines = sum((abs(cents(price.amount * price.rate / 100)) for price in _prices(order)), Decimal(0))
+    return stated_vat or in_lines

@@ -5,27 +5,20 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
-from koppeling.booking.ledgers import cost_centre, fits, label
+from koppeling.booking.ledgers import DEMANDED, FUNCTIONS, GIFT_CARDS, cost_centre, fits, label
 from koppeling.booking.profile import Accounts, Profile
 from koppeling.booking.vat import SUFFIX, LineKind
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import ShopStatuses
 from koppeling.snelstart.models import Chart, Dagboek, Grootboek
 
-_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "high": ("VerkopenOmzetHoog",),
-    "low": ("VerkopenOmzetLaag",),
-    "zero": ("VerkopenOmzetOnbelastVerlegd", "VerkopenBtwVrij"),
-    "other": ("VerkopenOmzetOverig",),
-    "eu": ("VerkopenExportBinnenEU",),
-    "export": ("VerkopenExportBuitenEU",),
-}
 _KIND_OF_SUFFIX: Final[dict[str, LineKind]] = {suffix: kind for kind, suffix in SUFFIX.items()}
 _SPECIAL: Final = {
     "shipping": re.compile(r"verzend|porto|vracht|bezorg"),
     "payment_costs": re.compile(r"betaalkosten|transactiekosten|betalingskosten"),
     "discounts": re.compile(r"korting"),
 }
+_VOUCHERS: Final = re.compile(r"cadeau|bon(nen)?\b|tegoed|voucher|gift")
 _NOT_PLAIN: Final = re.compile(r"verlegd|marge|kassa|priv[eé]|verzend|porto|vracht|bezorg|korting|kosten|diensten")
 _PLAIN: Final = re.compile(r"(omzet|verkopen|verkoop|opbrengst)")
 
@@ -46,6 +39,7 @@ _GATEWAYS: Final = {
 """What a journal's name says, and the shop's name of that payment service."""
 
 _SHOWN: Final = 5
+_PROFIT_AND_LOSS: Final = "WinstEnVerlies"
 
 
 def suggest(chart: Chart, statuses: ShopStatuses, today: date) -> Profile:
@@ -72,7 +66,7 @@ def check(profile: Profile, chart: Chart) -> tuple[str, ...]:
 
 def _accounts(chart: Chart) -> dict[str, int]:
     found: dict[str, int] = {}
-    for suffix in _FUNCTIONS:
+    for suffix in FUNCTIONS:
         usable = _usable(chart, suffix)
         if usable:
             found[f"revenue_{suffix}"] = usable[0].nummer
@@ -87,7 +81,7 @@ def _accounts(chart: Chart) -> dict[str, int]:
 
 def _usable(chart: Chart, suffix: str) -> list[Grootboek]:
     """The active accounts that would do, the plainest and lowest first."""
-    functions, kind = _FUNCTIONS[suffix], _KIND_OF_SUFFIX.get(suffix, "Geen")
+    functions, kind = FUNCTIONS[suffix], _KIND_OF_SUFFIX.get(suffix, "Geen")
     usable = [
         account
         for account in chart.accounts.values()
@@ -105,6 +99,19 @@ def _usable(chart: Chart, suffix: str) -> list[Grootboek]:
         )
 
     return sorted(usable, key=plainness)
+
+
+def _debts(chart: Chart) -> list[Grootboek]:
+    """The active accounts that may hold what is owed on gift cards: those of that name, lowest first."""
+    usable = [
+        account
+        for account in chart.accounts.values()
+        if _VOUCHERS.search(account.omschrijving.casefold())
+        and account.rekening_code != _PROFIT_AND_LOSS
+        and not account.nonactief
+        and fits(account, "Geen")
+    ]
+    return sorted(usable, key=lambda account: account.nummer)
 
 
 def _journals(chart: Chart) -> dict[str, int]:
@@ -132,29 +139,33 @@ def _number(journal: Dagboek) -> int:
 
 def _account_problems(profile: Profile, chart: Chart) -> Iterable[str]:
     for choice, number in profile.accounts.chosen().items():
-        suffix = choice.rpartition("_")[2]
-        wrong = _wrong_with(chart.accounts.get(number), _KIND_OF_SUFFIX.get(suffix, "Geen"), profile)
+        wrong = _wrong_with(chart.accounts.get(number), choice, profile)
         if wrong:
-            yield f"Grootboek {number}, gekozen voor {label(choice)}, {wrong}.{_instead(chart, suffix)}"
-    for suffix in ("high", "low"):
-        if f"revenue_{suffix}" not in profile.accounts.chosen():
-            yield f"Er is geen grootboek gekozen voor {label(f'revenue_{suffix}')}.{_instead(chart, suffix)}"
+            yield f"Grootboek {number}, gekozen voor {label(choice)}, {wrong}.{_instead(chart, choice)}"
+    # Under the small business scheme nothing is ever booked with VAT.
+    for choice in ("revenue_zero",) if chart.company.kor_actief else ("revenue_high", "revenue_low"):
+        if choice not in profile.accounts.chosen():
+            yield f"Er is geen grootboek gekozen voor {label(choice)}.{_instead(chart, choice)}"
 
 
-def _wrong_with(account: Grootboek | None, kind: LineKind, profile: Profile) -> str:
-    if account is None:
-        return "bestaat niet in SnelStart"
-    if account.nonactief:
-        return "is niet actief in SnelStart"
+def _wrong_with(account: Grootboek | None, choice: str, profile: Profile) -> str:
+    suffix = choice.rpartition("_")[2]
+    kind = _KIND_OF_SUFFIX.get(suffix, "Geen")
+    if account is None or account.nonactief:
+        return "is niet actief in SnelStart" if account else "bestaat niet in SnelStart"
     if not fits(account, kind):
         return f"staat btw-soort {kind} niet toe"
+    if suffix in DEMANDED and account.grootboekfunctie not in FUNCTIONS[suffix]:
+        return f"heeft niet de functie {FUNCTIONS[suffix][0]}, en die bepaalt de btw-aangifte"
+    if choice == GIFT_CARDS and account.rekening_code == _PROFIT_AND_LOSS:
+        return "is geen balansrekening, en een uitstaande bon is een schuld"
     if account.kostenplaats_verplicht and not profile.cost_centre:
         return "vraagt om een kostenplaats, en die is niet gekozen (cost_centre)"
     return ""
 
 
-def _instead(chart: Chart, suffix: str) -> str:
-    usable = _usable(chart, suffix)[:_SHOWN]
+def _instead(chart: Chart, choice: str) -> str:
+    usable = (_debts(chart) if choice == GIFT_CARDS else _usable(chart, choice.rpartition("_")[2]))[:_SHOWN]
     if not usable:
         return " In de administratie is er geen passend grootboek."
     return " Wel geschikt: " + ", ".join(f"{account.nummer} {account.omschrijving}".strip() for account in usable) + "."

@@ -134,12 +134,15 @@ class Shop:
             return answer.body
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             raise self._whose(answer)
-        if answer.status == _NOT_FOUND and path.startswith("orders/"):
+        if answer.status == _NOT_FOUND and path.startswith("orders/") and path != "orders/count":
             raise Refused(catalogue.reason("shop-order-not-found"))
         raise Unavailable(catalogue.reason("shop-unavailable"), answer.retry_after)
 
     def _ask(self, path: str, params: dict[str, str | int]) -> transport.Answer:
-        fixed = {"language": "nl_NL", "format": "json", "partner_token": self.partner_token}
+        fixed = {"partner_token": self.partner_token}
+        if not path.endswith("/payments"):
+            # The payments call is documented without them.
+            fixed |= {"language": "nl_NL", "format": "json"}
         try:
             return transport.read(f"{self.api_url}/v1/{path}", params={**params, **fixed})
         except (transport.NotSent, transport.NoAnswer) as error:

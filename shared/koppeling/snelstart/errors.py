@@ -15,6 +15,15 @@ _CLIENT_ERRORS = frozenset(range(400, 500)) - {_TIMEOUT, _TOO_MANY}
 """408 says that the request did not come through in time: no verdict on what it asked for."""
 
 NUMBER_EXISTS = "BOE-0021"
+REFUSED_FIELDS = {
+    "REL-0011": ("iban",),
+    "REL-0060": ("vestigingsAdres",),
+    "REL-0061": ("email", "factuurEmailVersturen"),
+    "REL-0084": ("email", "factuurEmailVersturen"),
+    "REL-0087": ("btwNummer",),
+    "REL-0088": ("btwNummer",),
+}
+"""Which fields of a relatie a refusal is about; a code that is not here may be about any of the optional ones."""
 RELATION_UNUSABLE = frozenset({"BOE-0054", "BOE-0060"})
 
 

@@ -1,5 +1,6 @@
 """SnelStart's reference data as this software needs it, under SnelStart's own names. Read tolerantly, kept frozen."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Self
@@ -23,10 +24,19 @@ from koppeling.shapes import (
 )
 
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
+_LONG: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 def _words(value: object) -> tuple[str, ...]:
     return tuple(text(item) for item in many(value))
+
+
+def _long(value: object) -> int | None:
+    """A whole number of 64 bits: .NET ticks are larger than any amount of money may be. None for nothing."""
+    written = text(value)
+    if written and _LONG.fullmatch(written) is None:
+        raise ValueError("not a whole number")
+    return int(written) if written else None
 
 
 class _Record(Shape):
@@ -88,6 +98,24 @@ class Land(_Record):
     landcode_iso: Text = Field(default="", validation_alias=AliasChoices("landcodeISO", "landcodeIso"))
 
 
+class VatRate(_Record):
+    """A VAT percentage of an EU country (three letters) under a rate code, until a later one of that code begins."""
+
+    country_code: Text
+    rate_code: Text
+    rate: Amount
+    valid_from: Day = date.min
+
+    @classmethod
+    def parse(cls, payload: Mapping[str, Any]) -> tuple[Self, ...]:
+        """From one country of ``GET /vatrates``. Raises `ShapeError`."""
+        country = text(payload.get("countryCode")).upper()
+        return tuple(cls.read({**mapping(rate), "countryCode": country}) for rate in many(payload.get("vatRates")))
+
+
+Bound = Annotated[int | None, BeforeValidator(_long)]
+
+
 class CompanyInfo(_Record):
     """The administration itself; whoever runs it is left out on purpose.
 
@@ -98,7 +126,7 @@ class CompanyInfo(_Record):
     administratie_naam: Text = ""
     huidig_boekjaar: MaybeWhole = None
     factureer_buitenlands_btw: Flag = False
-    buitenlandse_ranges: tuple[tuple[MaybeWhole, MaybeWhole], ...] = ()
+    buitenlandse_ranges: tuple[tuple[Bound, Bound], ...] = ()
     buitenlandse_btw_grootboek_id: Text = ""
     kor_actief: Flag = False
 
@@ -127,6 +155,7 @@ class Chart(Shape):
     cost_centres: Mapping[int, Kostenplaats]
     countries: Mapping[str, Land]
     company: CompanyInfo
+    vatrates: tuple[VatRate, ...] = ()
 
     @classmethod
     def build(
@@ -138,10 +167,11 @@ class Chart(Shape):
         kostenplaatsen: Iterable[object],
         landen: Iterable[object],
         company_info: Mapping[str, Any],
+        vatrates: Iterable[object] = (),
     ) -> "Chart":
-        """From the answers of the six calls of that name. Raises `ShapeError`.
+        """From the answers of the calls of that name; `vatrates` only for one that invoices foreign VAT.
 
-        Where a number occurs twice the active one counts.
+        Raises `ShapeError`. Where a number occurs twice the active one counts.
         """
         return cls(
             accounts={account.nummer: account for account in _active_last(Grootboek, grootboeken)},
@@ -150,6 +180,7 @@ class Chart(Shape):
             cost_centres={centre.nummer: centre for centre in _active_last(Kostenplaats, kostenplaatsen)},
             countries={land.landcode.upper(): land for land in (Land.read(mapping(item)) for item in landen)},
             company=CompanyInfo.parse(company_info),
+            vatrates=tuple(rate for country in vatrates for rate in VatRate.parse(mapping(country))),
         )
 
     def to_json(self) -> str:

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from stdnum import iban
-from stdnum.eu import vat
 
+from koppeling.booking import vatnumbers
 from koppeling.clock import AMSTERDAM
 from koppeling.mijnwebwinkel.models import Address, Order
 from koppeling.snelstart.client import SnelStart, literal
-from koppeling.snelstart.errors import SnelStartRefused
+from koppeling.snelstart.errors import REFUSED_FIELDS, SnelStartRefused
 from koppeling.snelstart.models import Chart
 
 _NAAM, _STRAAT, _POSTCODE, _PLAATS, _CONTACT, _TELEFOON, _EMAIL = 50, 50, 25, 50, 50, 25, 250
@@ -33,6 +33,8 @@ class Draft:
 
     body: dict[str, Any]
     notes: tuple[str, ...] = ()
+    needed: frozenset[str] = frozenset()
+    """Fields the booking depends on: never left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,24 @@ def make(snelstart: SnelStart, draft: Draft) -> Relatie:
     try:
         return Relatie(str(snelstart.post("relaties", draft.body)["id"]), draft.notes)
     except SnelStartRefused as refused:
-        body = {name: value for name, value in draft.body.items() if name not in _OPTIONAL}
-        if not any(code.startswith("REL-") for code in refused.codes) or body == draft.body:
+        about = [code for code in refused.codes if code.startswith("REL-")]
+        dropped = {name for code in about for name in REFUSED_FIELDS.get(code, _OPTIONAL)} & draft.body.keys()
+        if not dropped or dropped & draft.needed:
             raise
-        note = f"Klant aangemaakt zonder adres en andere extra gegevens: SnelStart keurde ze af ({refused.codes[0]})."
+        body = {name: value for name, value in draft.body.items() if name not in dropped}
+        note = f"Klant aangemaakt zonder {', '.join(sorted(dropped))}: SnelStart keurde dat af ({', '.join(about)})."
         return Relatie(str(snelstart.post("relaties", body)["id"]), (*draft.notes, note))
 
 
-def draft_for(order: Order, chart: Chart) -> Draft:
-    """A relatie with everything the order knows that SnelStart accepts."""
-    return _Drafting(order, chart).draft()
+def draft_for(order: Order, chart: Chart, vat_number: str | None = None) -> Draft:
+    """A relatie with everything the order knows that SnelStart accepts.
+
+    `vat_number`: the number without which the booking would be wrong; it is in the draft or SnelStart refuses.
+    """
+    draft = _Drafting(order, chart).draft()
+    if vat_number is None:
+        return draft
+    return Draft({**draft.body, "btwNummer": vat_number}, draft.notes, frozenset({"btwNummer"}))
 
 
 def draft_of_name(naam: str) -> Draft:
@@ -134,14 +144,12 @@ class _Drafting:
             self._checked(body, "iban", iban.compact(debtor.bank_account), "IBAN", iban.is_valid)
         number = debtor.invoice.tax_number.strip() if debtor.invoice else ""
         if number:
-            self._checked(
-                body,
-                "btwNummer",
-                vat.compact(number) if vat.is_valid(number) else number,
-                "btw-nummer",
-                lambda checked: vat.is_valid(checked) and checked[:2] == self._country(),
-            )
+            compact = vatnumbers.valid(number) or number
+            self._checked(body, "btwNummer", compact, "btw-nummer", self._fits_country)
         return Draft(body, tuple(self.notes))
+
+    def _fits_country(self, number: str) -> bool:
+        return vatnumbers.valid(number) is not None and vatnumbers.country_of(number) == self._country()
 
     def _country(self) -> str:
         return self.order.debtor.invoice.country_code if self.order.debtor.invoice else ""

@@ -1,0 +1,48 @@
+"""The verdict on an order as the shop states it now, its payments read where the order itself does not tell enough."""
+
+import uuid
+from collections.abc import Iterable
+
+from koppeling import clock, queues
+from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide
+from koppeling.connections import Connections
+from koppeling.messages import OrderMessage
+from koppeling.mijnwebwinkel.models import Order, Payments, ShopStatuses
+from koppeling.settings import settings
+from koppeling.workplace import Workplace
+
+Verdict = Ready | Skip | Waiting | Credit
+
+
+def verdict_on(place: Workplace, order: Order) -> tuple[Verdict, Payments | None]:
+    """What to do with an order as it stands, and its payments where they had to be read.
+
+    Raises as the calls of `Shop`, and `Refused` for what cannot be decided.
+    """
+    statuses, profile = _statuses(place, order.status), place.connection.profile
+    verdict, asked = decide(order, profile, statuses, None), None
+    if isinstance(verdict, AskPayments):
+        asked = place.shop.payments(order.number)
+        verdict = decide(order, profile, statuses, asked)
+    if isinstance(verdict, AskPayments):
+        raise TypeError("the payments were asked for twice")
+    if isinstance(verdict, Ready) and asked is None and order.payment is None and order.total:
+        # Paid, but the order does not say how: the journal depends on it.
+        asked = place.shop.payments(order.number)
+    return verdict, asked
+
+
+def _statuses(place: Workplace, status: int) -> ShopStatuses:
+    """The shop's statuses, read anew when the order has one that was made since."""
+    known = ShopStatuses(place.connection.statuses)
+    if known.knows(status):
+        return known
+    listed = place.shop.order_statuses()
+    Connections(place.table).learn_statuses(place.connection, listed)
+    return ShopStatuses(listed)
+
+
+def queue_orders(place: Workplace, numbers: Iterable[str]) -> None:
+    """Queue orders that another order led to. `Unavailable` when SQS does not take them."""
+    messages = [OrderMessage(place.connection.id, number, "poll", clock.now(), uuid.uuid4().hex) for number in numbers]
+    queues.send_orders(settings().order_queue_url, messages)

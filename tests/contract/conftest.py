@@ -1,0 +1,37 @@
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.localaws import running
+from sandbox.world import simulator
+from tests.contract import documents
+from tests.contract.documents import Document
+from tests.contract.exchanges import Recording, recorded
+from tests.contract.journey import travel
+from tests.exactly_once.rig import stage
+
+
+@pytest.fixture(scope="session")
+def documented() -> dict[str, Document]:
+    """The vendors' documents by API; where they are absent nothing can be checked, which CI does not accept."""
+    why = documents.missing()
+    if why and documents.REQUIRED:
+        pytest.fail(why)
+    if why:
+        pytest.skip(why)
+    return {"snelstart": Document.load("snelstart"), "mijnwebwinkel": Document.load("mijnwebwinkel")}
+
+
+@pytest.fixture(scope="session")
+def recording(documented: dict[str, Document]) -> Iterator[Recording]:
+    """One journey past every call our clients know and every call the simulators answer."""
+    assert documented
+    with (
+        running() as local,
+        simulator("sandbox.shop") as shop,
+        simulator("sandbox.books") as books,
+        stage(local, shop, books) as parts,
+        recorded() as made,
+    ):
+        travel(parts, made)
+        yield made

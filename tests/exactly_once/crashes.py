@@ -1,0 +1,92 @@
+"""Crashes and lost answers from outside our code: by the AWS client's and the HTTP client's own hooks."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import httpx
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ConnectionClosedError, NoCredentialsError
+from botocore.httpsession import URLLib3Session
+
+from koppeling import aws, transport
+
+type When = Literal["before", "after", "lost", "denied"]
+"""A crash before or after a call; for calls of AWS also: done and its answer lost, or not done and failing."""
+
+_NAME = "exactly-once"
+_NUMBER = re.compile(r"\d+$")
+
+
+class Crash(BaseException):
+    """The process is gone: nothing of ours may catch this, and nothing of ours runs afterwards."""
+
+
+@dataclass
+class Wire:
+    """Every I/O call of a run, numbered from 0; the crash strikes around call `at`."""
+
+    at: int | None
+    when: When
+    calls: list[str] = field(default_factory=list)
+    struck: bool = False
+
+    def sent(self, what: str) -> None:
+        """A call is about to leave."""
+        self.calls.append(what)
+        if self._strikes("before"):
+            raise Crash
+
+    def answered(self) -> None:
+        """The latest call has been carried out."""
+        if self._strikes("after"):
+            raise Crash
+
+    def troubled(self, request: AWSPreparedRequest) -> None:
+        """Raise what botocore itself raises when an answer is lost or a call cannot be made."""
+        if self._strikes("lost"):
+            URLLib3Session().send(request)
+            raise ConnectionClosedError(endpoint_url=request.url)
+        if self._strikes("denied"):
+            raise NoCredentialsError
+
+    def _strikes(self, moment: When) -> bool:
+        if self.struck or self.when != moment or self.at != len(self.calls) - 1:
+            return False
+        self.struck = True
+        return True
+
+
+@contextmanager
+def wire(at: int | None = None, when: When = "before") -> Iterator[Wire]:
+    """Number the I/O calls inside the block, and crash around call `at`; the block must be on one thread."""
+    tapped = Wire(at, when)
+
+    def before_send(request: AWSPreparedRequest, event_name: str, **_: object) -> None:
+        tapped.sent(event_name.removeprefix("before-send."))
+        tapped.troubled(request)
+
+    def after_call(**_: object) -> None:
+        tapped.answered()
+
+    def request(sent: httpx.Request) -> None:
+        tapped.sent(f"{sent.method} {_NUMBER.sub('{number}', sent.url.path)}")
+
+    def response(_: httpx.Response) -> None:
+        tapped.answered()
+
+    clients = [aws.dynamodb(), aws.kms(), aws.sqs(), aws.secretsmanager()]
+    for client in clients:
+        client.meta.events.register("before-send", before_send, f"{_NAME}-sent")
+        client.meta.events.register("after-call", after_call, f"{_NAME}-answered")
+    http = transport.client()
+    http.event_hooks = {"request": [request], "response": [response]}
+    try:
+        yield tapped
+    finally:
+        http.event_hooks = {}
+        for client in clients:
+            client.meta.events.unregister("before-send", before_send, f"{_NAME}-sent")
+            client.meta.events.unregister("after-call", after_call, f"{_NAME}-answered")
