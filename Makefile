@@ -73,8 +73,8 @@ sandbox: setup ## local AWS, a simulated shop and a simulated SnelStart, until C
 	@$(PYTHON) -m sandbox.run
 
 .PHONY: test
-test: setup ## every test
-	@$(PYTHON) -m pytest
+test: setup ## every test, two files at a time
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 .PHONY: bench
 bench: setup ## what the main job costs: calls, ratios, sizes

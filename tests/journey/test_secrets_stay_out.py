@@ -107,7 +107,7 @@ def test_no_log_line_holds_a_secret_or_a_person(stage: World, eventful: tuple[Co
     connected, canaries = eventful
     lines = stage.deployment.log_lines()
 
-    assert any(connected.id in line and "1021" in line for line in lines), "the logs are those of this journey"
+    assert any(connected.id in line and "1024" in line for line in lines), "the logs are those of this journey"
     assert found(canaries, "\n".join(lines)) == []
 
 
