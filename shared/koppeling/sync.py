@@ -112,7 +112,7 @@ def _look_again(place: Workplace, row: OrderRow, deadline: Deadline, message: Or
         # It no longer says anything that could change what is in the books.
         return None
     taken_back = isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK
-    if taken_back and not order.credit_order_numbers:
+    if taken_back and not order.credit_order_numbers and not row.credited_by:
         return _Run(place.table, place.connection, place.orders.reopen(row.number), deadline, message).go()
     if fingerprint(order) != row.seen:
         queue_orders(place, order.credit_order_numbers)
