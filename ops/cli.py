@@ -3,7 +3,8 @@
 import io
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from ops.output import Exit, could_not, wrong_use
 if TYPE_CHECKING:
     from koppeling.connections import Connection
     from koppeling.orders import OrderRow
+    from koppeling.preview import Preview
     from koppeling.table import Table
     from ops.stack import Deployment
 
@@ -392,14 +394,17 @@ def remove(
         print(f"Removed, {rows} rows erased. What was booked in SnelStart is untouched.")
 
 
-@app.command(epilog=_example("koppeling orders 1f2e3d4c5b6a7988 --state refused"))
+@app.command(epilog=_example("koppeling orders 1f2e3d4c5b6a7988", "koppeling orders 1f2e3d4c5b6a7988 --state refused"))
 def orders(
     connection_id: ConnectionId,
     state: Annotated[OrderState | None, typer.Option(help="Only orders in this state.")] = None,
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> int:
-    """List what became of each order, by number. Exit code 1 when one of them is refused, failed or stuck."""
+    """List what became of each order, by number. Exit code 1 when one of them is refused, failed or stuck.
+
+    The refused ones are grouped by cause: `koppeling retry ID --refused` books them all once it is gone.
+    """
     _, table, connection = _open(stack_name, connection_id)
     from koppeling.orders import Orders
     from ops import views
@@ -407,6 +412,8 @@ def orders(
     rows = list(Orders(table, connection.id).all(state))
     if json:
         output.document([row.as_json() for row in rows])
+    elif rows and state == "refused":
+        output.table(("code", "for", "cause", "advice", "count", "orders"), views.causes(rows))
     elif rows:
         output.table(("order", "state", "invoice", "total", "reason"), [views.order_cells(row) for row in rows])
     else:
@@ -419,10 +426,15 @@ def orders(
     return Exit.DONE
 
 
-@app.command(epilog=_example("koppeling order 1f2e3d4c5b6a7988 1001"))
+@app.command(
+    epilog=_example("koppeling order 1f2e3d4c5b6a7988 1001", "koppeling order 1f2e3d4c5b6a7988 1001 --explain")
+)
 def order(
     connection_id: ConnectionId,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The order's number in the shop.")],
+    explain: Annotated[  # noqa: FBT002 -- an option
+        bool, typer.Option("--explain", help="Say why: plan it again as the shop states it now, and compare.")
+    ] = False,
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> int:
@@ -439,12 +451,63 @@ def order(
             f"Order {wanted} of connection {connection.id} was never announced here.",
             f"If it is in the shop, `koppeling retry {connection.id} {wanted}` fetches it.",
         )
+    now = _looked_ahead(table, connection, wanted) if explain else None
+    from ops import previews
+
     if json:
-        output.document(row.as_json())
+        output.document(previews.explained_json(row, now) if now else row.as_json())
     else:
         output.facts(views.order_facts(row))
+        if now:
+            previews.explain(now)
     if views.needs_attention(row):
         return output.not_well(output.say(row.reason) if row.reason else f"Order {wanted} is {row.state}.")
+    return Exit.DONE
+
+
+@app.command(
+    epilog=_example(
+        "koppeling preview 1f2e3d4c5b6a7988 --last 30d",
+        "koppeling preview 1f2e3d4c5b6a7988 --order 1001",
+        "koppeling preview 1f2e3d4c5b6a7988 --last 7d --json",
+    )
+)
+def preview(
+    connection_id: ConnectionId,
+    last: Annotated[
+        str | None, typer.Option(metavar="DAYS", help="Orders placed in the last so many days; 30d unless given.")
+    ] = None,
+    number: Annotated[
+        str | None, typer.Option("--order", metavar="NUMBER", help="One order, by its number in the shop.")
+    ] = None,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
+) -> int:
+    """Show what would be booked, line by line, and what would be refused and why, without writing anything.
+
+    Works for a paused connection too. Not to be known beforehand: whether SnelStart's period is still open and
+    whether it takes the customer. Exit code 1 when an order would be refused.
+    """
+    if last is not None and number is not None:
+        raise wrong_use("wrong-use", "Give --last or --order, not both", "(see `koppeling preview --help`).")
+    wanted = _order_number(number) if number is not None else None
+    from ops import previews
+
+    days = previews.days(last or "30d")
+    _, table, connection = _open(stack_name, connection_id)
+    found: list[Preview] = []
+    for one in [_looked_ahead(table, connection, wanted)] if wanted else _look_ahead(table, connection, days):
+        found.append(one)
+        if not json:
+            previews.show(one)
+    summary = previews.Summary.of(found)
+    if json:
+        orders = [previews.preview_json(one) for one in found]
+        output.document({"connection_id": connection.id, "summary": summary.as_json(), "orders": orders})
+    else:
+        print(summary.text())
+    if summary.refused:
+        return output.not_well(f"{summary.outcomes['refuse']} of {summary.looked_at} would be refused.")
     return Exit.DONE
 
 
@@ -527,6 +590,27 @@ def _no_connection(connection_id: str) -> output.Stop:
         f"There is no connection {connection_id} in this stack.",
         "`koppeling list` shows the ones there are.",
     )
+
+
+def _looked_ahead(table: "Table", connection: "Connection", number: str) -> "Preview":
+    from koppeling.preview import preview_order
+    from koppeling.workplace import Workplace
+
+    return preview_order(Workplace.open(table, connection), number)
+
+
+def _look_ahead(table: "Table", connection: "Connection", days: int) -> "Iterator[Preview]":
+    from koppeling import clock
+    from koppeling.preview import preview_since
+    from koppeling.workplace import Workplace
+
+    today = clock.now().astimezone(clock.AMSTERDAM).date()
+    return preview_since(Workplace.open(table, connection), today - timedelta(days=days), today, _progress)
+
+
+def _progress(done: int, expected: int) -> None:
+    if sys.stderr.isatty():
+        output.remark(f"{done} of {expected} orders looked at ...")
 
 
 def _order_number(typed: str) -> str:

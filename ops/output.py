@@ -80,6 +80,15 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None
     console.print(shown)
 
 
+def columns(rows: Sequence[Sequence[str]], *, indent: int) -> None:
+    """Columns without headings or borders, never wrapped; the last one, being amounts, ends at one place."""
+    shown = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for *cells, last in shown:
+        written = [f"{cell:<{width}}" for cell, width in zip(cells, widths[:-1], strict=True)]
+        print(" " * indent + "  ".join([*written, f"{last:>{widths[-1]}}"]))
+
+
 def plain(text: str) -> str:
     """One line, without what could steer a terminal: names come from shops."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -25,6 +25,9 @@ _SETTINGS: Final = {
 }
 """The environment variable of `koppeling.settings`, and the stack's output or parameter that holds its value."""
 
+_OPTIONAL: Final = {"VIES_URL": "ViesUrl"}
+"""The same, for what may be empty: a service that this deployment does not use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -67,6 +70,7 @@ def find(name: str) -> Deployment:
     from koppeling.settings import settings
 
     os.environ.update({variable: deployment.value(key) for variable, key in _SETTINGS.items()})
+    os.environ.update({variable: values.get(key, "") for variable, key in _OPTIONAL.items()})
     settings.cache_clear()
     return deployment
 

@@ -1,16 +1,20 @@
 """The shapes of what the command line prints: JSON for scripts, facts and rows for people."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from koppeling.failures import Reason
 from koppeling.orders import OrderRow, State
 
 if TYPE_CHECKING:
     from koppeling.connections import Connection, WebhookSecrets
 
 STATES: Final[tuple[State, ...]] = get_args(State)
+
+_MOST_SENTENCES: Final = 3
+_MOST_NUMBERS: Final = 10
 
 type Fact = tuple[str, str | None]
 
@@ -75,6 +79,30 @@ def order_cells(row: OrderRow) -> tuple[str | None, ...]:
     shown = row.as_json()
     reason = f"{row.reason.code}: {row.reason.sentence}" if row.reason else None
     return (row.number, row.state, shown["invoice_number"], _amount(row), reason)
+
+
+def causes(rows: Iterable[OrderRow]) -> list[tuple[str, ...]]:
+    """Refused orders by cause, the most frequent code first: code, whose, sentence, advice, count, numbers.
+
+    A code whose sentence is another for every order (an amount, a number) is one line, with its first sentence.
+    """
+    by_code: dict[str, dict[Reason, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row.reason:
+            by_code[row.reason.code][row.reason].append(row.number)
+    lines: list[tuple[str, ...]] = []
+    for reasons in sorted(by_code.values(), key=lambda each: -sum(map(len, each.values()))):
+        if len(reasons) <= _MOST_SENTENCES:
+            lines += [_cause(reason, numbers) for reason, numbers in reasons.items()]
+        else:
+            lines.append(_cause(next(iter(reasons)), [number for each in reasons.values() for number in each]))
+    return lines
+
+
+def _cause(reason: Reason, numbers: list[str]) -> tuple[str, ...]:
+    more = f" and {len(numbers) - _MOST_NUMBERS} more" if len(numbers) > _MOST_NUMBERS else ""
+    shown = ", ".join(numbers[:_MOST_NUMBERS]) + more
+    return (reason.code, reason.whose, reason.sentence, reason.advice, str(len(numbers)), shown)
 
 
 def order_facts(row: OrderRow) -> list[Fact]:

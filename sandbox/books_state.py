@@ -42,8 +42,9 @@ class Settings:
     email_case_sensitive: bool = True
     factuurnummer_case_sensitive: bool = True
     odata_error_as_list: bool = False  # a bad filter: {"Message": …} or [{"errorCode": "ALG-0104", …}]
-    vat_cents_per_line: int = 1  # how far a VAT amount may be from lines x rate before BOE-0069
+    vat_cents_per_line: int = 1  # how far a VAT amount may be from what the lines make of it before BOE-0069
     vat_cents_fixed: int = 0
+    vat_basis: str = "invoice"  # what they make: VAT inside prices that may be a cent off each, or "net": net x rate
     vat_number_checksum: bool = True  # REL-0088 also on a wrong check digit (NL, BE), or on the form alone
     one_btw_vocabulary: bool = False  # accept Hoog and VerkopenHoog in either place, instead of BOE-0082
     foreign_vat_mandatory: bool = True  # with factureerBuitenlandsBtw on, refuse Dutch VAT for an EU consumer
@@ -75,6 +76,7 @@ class Options:
     overig_percentage: str = "0.00"
     foreign_vat: bool = False
     foreign_vat_ranges: list[list[str]] = field(default_factory=list)  # [[first day, last day or ""]]; empty: always
+    kor: bool = False  # kleineOndernemersregeling
     btw_nummer: str = "NL123456782B90"
     email: str = "info@winkel.example"
 
@@ -165,6 +167,11 @@ class Administration:
             "huidigBoekjaar": self.options.boekjaar(),
             "beginmaandFiscaleBoekjaar": 1,
             "btwAangiftePeriodeSoort": "Kwartaal",
+            "kleineOndernemersregeling": {
+                "isKleineOndernemersRegelingActief": self.options.kor,
+                "maximaalBedragVolledigeVerrekening": 0,
+                "maximaalBedragKleineOndernemersRegeling": 0,
+            },
             "buitenlandseBtwGrootboek": {"id": account, "uri": f"/grootboeken/{account}"} if foreign else None,
             "factureerBuitenlandsBtw": foreign,
             "factureerBuitenlandsBtwRanges": [

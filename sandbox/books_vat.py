@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox import books_chart
 from sandbox.books_rates import dutch_rate, foreign_rate
@@ -86,10 +86,22 @@ def dutch(books: Administration, settings: Settings, day: date, lines: list[Line
     stated = {DOCUMENT_KINDS[entry["btwSoort"]]: entry["btwBedrag"] for entry in btw}
     for kind in ("Laag", "Hoog", "Overig"):
         mine = [line for line in lines if line.kind == kind]
-        expected = _base(mine) * dutch_rate(books.btwtarieven(), kind, day) / 100
-        if (kind in stated and not mine) or abs(stated.get(kind, _ZERO) - expected) > _tolerance(settings, len(mine)):
+        least, most = _bounds(settings, mine, stated.get(kind, _ZERO), dutch_rate(books.btwtarieven(), kind, day))
+        if (kind in stated and not mine) or not least <= stated.get(kind, _ZERO) <= most:
             found.append(Violation("BOE-0069", kind))
     return found
+
+
+def _bounds(settings: Settings, lines: list[Line], vat: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
+    """The least and the most VAT that the lines of one kind allow.
+
+    By default as an invoice with prices including VAT comes about: every price and every line's VAT a cent off at most.
+    """
+    net, margin = _base(lines), _tolerance(settings, len(lines))
+    if settings.vat_basis == "net":
+        return net * rate / 100 - margin, net * rate / 100 + margin
+    least, most = ((net + vat + off) * rate / (100 + rate) for off in (-margin, margin))
+    return least.quantize(CENT, ROUND_HALF_UP) - margin, most.quantize(CENT, ROUND_HALF_UP) + margin
 
 
 def accounts(books: Administration, klant: Row, day: date, lines: list[Line]) -> list[Violation]:
@@ -126,7 +138,8 @@ def foreign(
     if any(line.kind != "Geen" for line in lines):
         return [Violation("BOE-0082")]
     vat = [line for line in lines if line.account["nummer"] == books_chart.FOREIGN_VAT_NUMBER]
-    revenue = [line for line in lines if line.account["nummer"] != books_chart.FOREIGN_VAT_NUMBER]
+    # A line on a balance account is no revenue: a gift card sold or redeemed.
+    revenue = [line for line in lines if line not in vat and line.account["rekeningCode"] != "Balans"]
     if any(line.account["grootboekfunctie"] != books_chart.OSS_FUNCTION for line in revenue):
         return [Violation("BOE-0061")]
     country = books.country_of(klant)
@@ -136,6 +149,9 @@ def foreign(
         if rate is None:
             return [Violation("BOE-0069", f"{country} {line.account['vatRateCode']}")]
         expected[rate] = expected.get(rate, _ZERO) + line.amount * rate / 100
-    due = [amount for amount in expected.values() if abs(amount) >= CENT / 2]
-    off = abs(_base(vat) - sum(expected.values(), _ZERO)) > _tolerance(settings, len(revenue))
-    return [Violation("BOE-0069")] if off or len(vat) != len(due) else []
+    margin = _tolerance(settings, len(revenue))
+    computed = sum(expected.values(), _ZERO).quantize(CENT, ROUND_HALF_UP)
+    # One line per rate; none where the VAT may as well be nothing.
+    due = [amount for amount in expected.values() if abs(amount) > margin]
+    off = abs(_base(vat) - computed) > margin or not len(due) <= len(vat) <= len(expected)
+    return [Violation("BOE-0069")] if off else []

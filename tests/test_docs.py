@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 import typer
 
+from koppeling.booking.ledgers import GIFT_CARDS
 from koppeling.booking.profile import Accounts, Profile
 from koppeling.catalogue import FACTS, REASONS, facts_of, reason
 from ops.cli import app
@@ -56,6 +57,7 @@ EXAMPLES: Final[dict[str, str | int]] = {
     "length": 26,
     "lines": "€ 120,00",
     "message": "toelichting van SnelStart",
+    "of": "1001",
     "open": "€ 21,00",
     "payment": "mollie:ideal",
     "payment_status": "pending",
@@ -70,11 +72,17 @@ EXAMPLES: Final[dict[str, str | int]] = {
 
 # Where a general example would make no sense.
 BETTER_EXAMPLES: Final[dict[str, dict[str, str | int]]] = {
+    "account-function-mismatch": {"choice": "omzet binnen de EU (revenue_eu)"},
     "amount-decimals": {"total": "€ 121,005"},
     "amount-negative-total": {"total": "€ -121,00"},
     "number-too-long": {"invoice_number": "WEBWINKELFACTUUR0000001001"},
+    "oss-account-missing": {"kind": "SR", "rate": "19%", "country": "DE"},
+    "oss-rate-unknown": {"rate": "22%"},
     "shop-cancelled": {"status": "Geannuleerd"},
     "snelstart-scope-missing": {"scope": "bankieren:write"},
+    "vat-rate-unknown": {"rate": "6%"},
+    "vat-reverse-charged-place": {"country": "CH"},
+    "vat-territory": {"country": "XI"},
 }
 
 
@@ -185,13 +193,33 @@ def test_the_guide_explains_every_reason() -> None:
     assert inside.strip() == tables().strip()
 
 
-def test_codes_named_elsewhere_exist() -> None:
-    """Every whole code in the README exists."""
+@pytest.mark.parametrize("document", [README, GUIDE, DECISIONS], ids=lambda path: path.name)
+def test_codes_named_exist(document: Path) -> None:
+    """Every whole code that a document names exists."""
     # `koppeling-dev` is a stack.
     beginnings = "|".join(GROUPS.keys() - {"koppeling"})
-    named = re.findall(rf"`((?:{beginnings})-[a-z-]*[a-z])`", README.read_text(encoding="utf-8"))
+    named = re.findall(rf"`((?:{beginnings})-[a-z-]*[a-z])`", document.read_text(encoding="utf-8"))
     assert named
     assert set(named) <= REASONS.keys()
+
+
+def test_decisions_are_whole() -> None:
+    """Every decision has a date, a choice, a road not taken and a way back, in that order."""
+    entries = re.split(r"^### ", DECISIONS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    for entry in entries:
+        assert re.match(r"\d{4}-\d{2}-\d{2} · ", entry), entry
+        assert re.findall(r"^\* \*\*(.+?)\*\*", entry, re.MULTILINE) == ["Choice.", "Not taken.", "Way back."], entry
+
+
+def test_ways_back_lead_somewhere() -> None:
+    """What a decision names as standing in a file stands there."""
+    text = " ".join(DECISIONS.read_text(encoding="utf-8").split())
+    named = re.findall(r"((?:`\w+(?:\.\w+)?`(?:,| and)? )+)in \[[^\]]+\]\(([^)]+)\)", text)
+    assert named
+    for names, path in named:
+        source = (DECISIONS.parent / path).read_text(encoding="utf-8")
+        for name in re.findall(r"(\w+)`", names):
+            assert re.search(rf"\b{name}\b", source), (name, path)
 
 
 def test_the_guides_profile_is_one() -> None:
@@ -206,7 +234,7 @@ def test_the_guides_profile_is_one() -> None:
         assert set(shown["customers"]) == set(type(profile.customers).model_fields)
     for name in (*Profile.model_fields, "collective", "without_email"):
         assert f"`{name}`" in text or f"`[{name}]`" in text, name
-    stems = {name.rpartition("_")[0] for name in Accounts.model_fields}
+    stems = {name if name == GIFT_CARDS else name.rpartition("_")[0] for name in Accounts.model_fields}
     assert {stem for stem in stems if f"`{stem}`" in text} == stems
 
 

@@ -78,9 +78,9 @@ class Customers:
                 found = self._find_or_make(wanted, lease, Mark.read(row.get("sent")))
             return Relatie(found.relatie_id, (*wanted.notes, *found.notes))
 
-    def forget(self, order: Order) -> None:
+    def forget(self, order: Order, *, alone: bool = False) -> None:
         """SnelStart no longer takes the remembered relatie: look again next time."""
-        key = self._wanted(order).key
+        key = self._wanted(order, alone=alone).key
         self.table.update(key, {"forgotten_at": clock.iso(clock.now())}, remove=("relatie_id", "notes"))
 
     def _wanted(self, order: Order, vat_number: str | None = None, *, alone: bool = False) -> _Wanted:

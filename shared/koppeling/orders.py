@@ -241,8 +241,11 @@ class Claim:
         self._release("paid" if is_sale else "credited", values, remove=("reversing",))
 
     def stay_paid(self, *, seen: str) -> None:
-        """Not to be taken back after all."""
-        self._release("paid", {"seen": seen, "reason": None}, remove=("reversing",))
+        """Not to be taken back after all, and nothing of a reversal is in the books: the sale in its own place."""
+        values: dict[str, Any] = {"seen": seen, "reason": None}
+        if self.row.sale:
+            values |= self.row.sale.as_dict()
+        self._release("paid", values, remove=("reversing", "sale", "invoice", "settlement"))
 
     def skip(self, reason: Reason, *, seen: str) -> None:
         """Nothing to book."""
@@ -400,7 +403,7 @@ class Orders:
             )
 
     def credit(self, number: str, by: str) -> None:
-        """Note on a paid order that the credit order `by` takes back a part of it, before that is sent.
+        """Note on an order that stands in the books that the credit order `by` takes back of it, before that is sent.
 
         `Unavailable` when the order changes this very moment or is being taken back itself: never both.
         """
@@ -413,8 +416,9 @@ class Orders:
             self._table.update(
                 self.key(number),
                 {"credited_by": [*original.credited_by, by], "updated_at": clock.iso(clock.now())},
-                condition="#state = :paid AND attribute_not_exists(#reversing) AND #updated_at = :seen_at",
-                given={"paid": "paid", "seen_at": original.updated_at},
+                condition="#state IN (:paid, :credited) AND attribute_not_exists(#sale)"
+                " AND attribute_not_exists(#reversing) AND #updated_at = :seen_at",
+                given={"paid": "paid", "credited": "credited", "seen_at": original.updated_at},
             )
         except ConditionFailed as error:
             raise Unavailable(catalogue.reason("koppeling-order-busy")) from error

@@ -12,11 +12,11 @@ from itertools import batched
 from typing import Any
 
 from koppeling import clock, queues
-from koppeling.connections import Connection, Connections
+from koppeling.connections import Connections
 from koppeling.failures import ConnectionRefused
 from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.messages import Cause, OrderMessage, order_number
-from koppeling.mijnwebwinkel.client import Shop, Window
+from koppeling.mijnwebwinkel.client import Shop, Window, archived_choices
 from koppeling.mijnwebwinkel.models import Order, ShapeError
 from koppeling.orders import OrderRow
 from koppeling.settings import settings
@@ -79,7 +79,8 @@ def _poll_window(place: Workplace, connections: Connections) -> Polled:
             # Orders that were archived meanwhile were not in what the polls so far were told.
             start = datetime.fromisoformat(connection.created_at) - _OVERLAP
     polled = Polled()
-    first, *others = _archived_choices(connection)
+    # A shop without archived orders cannot show what its list does with them; it is asked anew once a day.
+    first, *others = archived_choices(connection.archived_listing)
     for window, count in _slices(place.shop, Window(start, until, first)):
         found: dict[str, str] = {}
         complete = _read_window(place, window, count, found)
@@ -111,14 +112,6 @@ def _slices(shop: Shop, window: Window) -> Iterator[tuple[Window, int]]:
     middle = window.start + (window.end - window.start) / 2
     yield from _slices(shop, replace(window, end=middle.replace(microsecond=0)))
     yield from _slices(shop, replace(window, start=middle.replace(microsecond=0)))
-
-
-def _archived_choices(connection: Connection) -> tuple[bool | None, ...]:
-    """What to ask for so that archived orders are in it: an order may be archived as soon as it is done.
-
-    A shop without archived orders cannot show what its list does with them; it is asked anew once a day.
-    """
-    return (False, True) if connection.archived_listing == "active-only" else (None,)
 
 
 def _read_window(place: Workplace, window: Window, before: int, found: dict[str, str]) -> bool:

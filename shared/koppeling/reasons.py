@@ -187,8 +187,8 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "bookkeeper",
     ),
     "account-eu-not-allowed": (
-        "Het gekozen grootboek mag volgens SnelStart niet voor deze klant worden gebruikt ({error_code}).",
-        f"{_CHOOSE} een binnenlands omzetgrootboek, of controleer het land van de klant.",
+        "SnelStart staat het grootboek van dit btw-regime voor deze klant niet toe ({error_code}).",
+        "Controleer in SnelStart het land en het btw-nummer van de relatie en bied de bestelling opnieuw aan.",
         "bookkeeper",
     ),
     "account-function-mismatch": (

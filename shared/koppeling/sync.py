@@ -97,9 +97,19 @@ def sync_order(message: OrderMessage, deadline: Deadline) -> Later | None:
 
 
 def _look_again(place: Workplace, row: OrderRow, deadline: Deadline, message: OrderMessage) -> Later | None:
-    """A paid order was announced once more: nothing to do, unless it was taken back in the shop."""
+    """A finished order was announced once more: nothing to do, unless it was taken back in the shop."""
     if row.state == "credited":
+        if row.booking and row.booking.of:
+            # The run that settled a credit order may have died before it looked at the original.
+            place.orders.taken_back(row.booking.of)
         return None
+    if row.reversing:
+        # A run died while it took this order back: its invoice may be in the books.
+        return _Run(place.table, place.connection, place.orders.reopen(row.number), deadline, message).go()
+    return _look_at_paid(place, row, deadline, message)
+
+
+def _look_at_paid(place: Workplace, row: OrderRow, deadline: Deadline, message: OrderMessage) -> Later | None:
     try:
         order = place.shop.order(row.number)
         verdict, _ = verdict_on(place, order)
@@ -276,7 +286,10 @@ class _Run:
             verdict, _ = verdict_on(self.place, self.place.shop.order(number))
         except ConnectionRefused:
             raise
-        except Refused:
+        except Refused as refused:
+            if refused.reason.code != "shop-order-not-found":
+                # Queued, so that its own row says what somebody must do.
+                return NotYet(catalogue.reason("shop-credit-waits", of=number), queue=True)
             verdict = None
         return of_shop(number, None if isinstance(verdict, Credit) else verdict)
 
@@ -285,8 +298,9 @@ class _Run:
         sale = self.claim.row.own_sale()
         if sale is None:
             raise TypeError("an order to take back that was never booked")
-        if not (isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK) and self.claim.row.sale is None:
-            # Restored in the shop before anything was sent.
+        if order.credit_order_numbers or not (isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK):
+            # Restored in the shop, or taken back there by credit orders, before anything of ours was booked.
+            queue_orders(self.place, order.credit_order_numbers)
             self.claim.stay_paid(seen=fingerprint(order))
             return False
         today = clock.now().astimezone(clock.AMSTERDAM).date()
@@ -336,14 +350,14 @@ class _Run:
             if not RELATION_UNUSABLE.intersection(refused.codes):
                 raise
             # The remembered customer was made inactive or is no customer any more: take or make another, once.
-            self._customers().forget(order)
-            self._send(_Draft(order, planned, self._customer(order, planned)))
+            self._customers().forget(order, alone=planned.regime in _ALONE)
+            self._send_on_open_day(_Draft(order, planned, self._customer(order, planned)), draw)
         except UnknownId:
             # An account, journal or customer is gone since we read about it: read anew and try once more.
-            self._customers().forget(order)
+            self._customers().forget(order, alone=planned.regime in _ALONE)
             newer = self.place.charts.renewed(self.place.charts.get())
             planned = draw(newer, None) if newer else planned
-            self._send(_Draft(order, planned, self._customer(order, planned)))
+            self._send_on_open_day(_Draft(order, planned, self._customer(order, planned)), draw)
 
     def _customer(self, order: Order, planned: Plan) -> Relatie:
         return self._customers().ensure(order, planned.vat_number, alone=planned.regime in _ALONE)

@@ -19,7 +19,12 @@ def verdict_on(place: Workplace, order: Order) -> tuple[Verdict, Payments | None
 
     Raises as the calls of `Shop`, and `Refused` for what cannot be decided.
     """
-    statuses, profile = _statuses(place, order.status), place.connection.profile
+    return verdict_by(place, order, _statuses(place, order.status))
+
+
+def verdict_by(place: Workplace, order: Order, statuses: ShopStatuses) -> tuple[Verdict, Payments | None]:
+    """The same by these statuses of the shop; only reads."""
+    profile = place.connection.profile
     verdict, asked = decide(order, profile, statuses, None), None
     if isinstance(verdict, AskPayments):
         asked = place.shop.payments(order.number)

@@ -9,7 +9,9 @@ from koppeling import catalogue, clock, transport
 from koppeling.failures import Refused, Unavailable
 from koppeling.settings import settings
 
-_VALID, _INVALID = "VALID", "INVALID"
+_VALID = "VALID"
+_INVALID = ("", "INVALID", "INVALID_INPUT")
+"""A number that is not registered, and one whose form no member state gives out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def check(number: str) -> Confirmed | None:
     verdict = str(body.get("userError", ""))
     if body.get("isValid") is True and verdict in ("", _VALID):
         return Confirmed(number, clock.iso(clock.now()), str(body.get("requestIdentifier") or ""))
-    if body.get("isValid") is False and verdict in ("", _INVALID):
+    if body.get("isValid") is False and verdict in _INVALID:
         raise Refused(catalogue.reason("vat-number-not-in-vies"))
     # The register answers for all member states and says so when one of them does not answer.
     raise Unavailable(catalogue.reason("vat-number-vies-unavailable"), answer.retry_after)

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,7 +22,7 @@ def documented() -> dict[str, Document]:
 
 
 @pytest.fixture(scope="session")
-def recording(documented: dict[str, Document]) -> Iterator[Recording]:
+def recording(documented: dict[str, Document]) -> Recording:
     """One journey past every call our clients know and every call the simulators answer."""
     assert documented
     with (
@@ -34,4 +33,5 @@ def recording(documented: dict[str, Document]) -> Iterator[Recording]:
         recorded() as made,
     ):
         travel(parts, made)
-        yield made
+    # The recording has ended: what other tests of this session send is no part of it.
+    return made

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from koppeling import onboard, poll, transport
+from koppeling import onboard, poll, preview, transport
 from koppeling.failures import Failure, Refused
 from koppeling.mijnwebwinkel.client import Shop
 from koppeling.settings import settings
 from koppeling.snelstart.client import SnelStart, token
+from koppeling.workplace import Workplace
 from sandbox.books_api import ROUTES
 from sandbox.books_state import SCOPES
 from sandbox.orders import EXPECTED, generate, makers_example
@@ -102,6 +103,15 @@ def _every_kind_of_order(stage: Stage, connected: Connected) -> None:
     day = {"status_changed_date": f"{now:%Y-%m-%d}", "status_changed_time": f"{now:%H:%M:%S}"}
     for number in ("27", *(each.number for each in made if each.number.isdigit())):
         stage.change(connected, number, **day)
+    place = Workplace.open(stage.table, connected.connection)
+    for archived in ("both", "active"):
+        # A preview asks for the archived ones apart where the shop's list leaves them out.
+        stage.shop.tell("settings", {"archived_default": archived})
+        listed_apart = replace(connected.connection, archived_listing="active-only" if archived == "active" else "both")
+        for _ in preview.preview_since(replace(place, connection=listed_apart), now.date() - week, now.date()):
+            pass
+    stage.shop.tell("settings", {"archived_default": "both"})
+    preview.preview_order(place, "27")
     poll.poll(stage.table, connected.id)
     for message in stage.queued():
         stage.deliver(connected, message.order_number)

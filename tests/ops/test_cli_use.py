@@ -14,7 +14,7 @@ from tests.ops.conftest import Koppeling
 
 COMMANDS = [
     *("partner", "add", "list", "show", "profile", "rotate", "pause", "resume", "remove"),
-    *("orders", "order", "retry", "redrive"),
+    *("orders", "order", "preview", "retry", "redrive"),
 ]
 ID = "0123456789abcdef"
 
@@ -68,6 +68,11 @@ def test_help_lists_every_command(koppeling: Koppeling) -> None:
         (["retry", ID, "1001", "--refused"], "--refused"),
         (["retry", ID, "10 01"], "no order number"),
         (["order", ID, "?"], "no order number"),
+        (["preview", ID, "--order", "?"], "no order number"),
+        (["preview", ID, "--order", "1001", "--last", "30d"], "--last"),
+        (["preview", ID, "--last", "a month"], "30d"),
+        (["preview", ID, "--last", "0d"], "30d"),
+        (["preview", ID, "--last", "99999d"], "30d"),
         (["profile", ID, "--set", "payment_term_days"], "--set"),
         (["profile", ID, "--set", "payment_term_days=soon"], "payment_term_days"),
         (["profile", ID, "--set", "colour=1"], "colour"),

@@ -167,11 +167,21 @@ def test_the_rate_is_that_of_the_invoice_date(books: BooksClient) -> None:
 
 
 def test_vat_may_differ_one_cent_per_line(books: BooksClient) -> None:
-    """The VAT of a kind may be a cent per line off, no more, unless the tolerance is set otherwise."""
-    body = invoice(books, factuurbedrag="175.52")
-    body["btw"][0]["btwBedrag"] = "21.02"
+    """VAT may be a cent per line off, and so may the prices it is inside of, no more, unless set otherwise."""
+    body = invoice(books, factuurbedrag="175.53")
+    body["btw"][0]["btwBedrag"] = "21.03"
     assert codes(books, body) == ["BOE-0069"]
     books.sim("POST", "/settings", {"vat_cents_fixed": 1})
+    assert codes(books, body) == []
+
+
+def test_vat_may_be_judged_by_the_net_alone(books: BooksClient) -> None:
+    """Played strictly, VAT is a cent per line from net times rate; a price that is a cent off is no excuse."""
+    body = invoice(books, factuurbedrag="175.52")
+    body["btw"][0]["btwBedrag"] = "21.02"
+    books.sim("POST", "/settings", {"vat_basis": "net"})
+    assert codes(books, body) == ["BOE-0069"]
+    books.sim("POST", "/settings", {"vat_basis": "invoice"})
     assert codes(books, body) == []
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from koppeling import catalogue, transport
@@ -35,6 +35,25 @@ class Window:
             "status_changed_end_date": _wall_clock(self.end),
         }
         return params | _archived(self.archived)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Which orders: those placed from the day `start` up to and including the day `end`, by the shop's calendar."""
+
+    start: date
+    end: date
+    archived: bool | None = None
+
+    def params(self) -> dict[str, str | int]:
+        """As query parameters."""
+        params: dict[str, str | int] = {"start_date": self.start.isoformat(), "end_date": self.end.isoformat()}
+        return params | _archived(self.archived)
+
+
+def archived_choices(listing: Listing) -> tuple[bool | None, ...]:
+    """What to ask for so that archived orders are in it: an order may be archived as soon as it is done."""
+    return (False, True) if listing == "active-only" else (None,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ class Shop:
         """What was paid for one order."""
         return self._parsed(Payments.parse, self._get(f"orders/{number}/payments", {"embed": "mutations"}))
 
-    def count(self, window: Window) -> int:
+    def count(self, window: Window | Placed) -> int:
         """How many orders are in the window."""
         return self._count(window.params())
 
@@ -90,7 +109,7 @@ class Shop:
             return "unknown"
         return "both" if unsaid >= active + archived else "active-only"
 
-    def orders(self, window: Window, expected: int) -> Iterator[dict[str, Any]]:
+    def orders(self, window: Window | Placed, expected: int) -> Iterator[dict[str, Any]]:
         """The orders in the window as the shop states them, page by page, by number, until `expected` are read.
 
         Unparsed: one unreadable order must not hide its neighbours.

@@ -1,5 +1,6 @@
 """Sales bookings: sending one, and finding one again by its number."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -71,6 +72,17 @@ def find(snelstart: SnelStart, factuurnummer: str) -> Found | None:
         relatie_id=_text(row, "relatie", "id"),
         omschrijving=str(booking.get("omschrijving") or ""),
     )
+
+
+def taken(snelstart: SnelStart, numbers: Iterable[str]) -> frozenset[str]:
+    """Which of these invoice numbers, some dozens at most, SnelStart has already: one call for all of them."""
+    wanted = {number.casefold(): number for number in numbers}
+    if not wanted:
+        return frozenset()
+    clauses = " or ".join(f"Factuurnummer eq {literal(number)}" for number in wanted.values())
+    listed = rows(snelstart.get("verkoopfacturen", {"$filter": clauses}))
+    found = {str(row.get("factuurnummer", "")).casefold() for row in listed}
+    return frozenset(number for folded, number in wanted.items() if folded in found)
 
 
 def open_balance(snelstart: SnelStart, factuurnummer: str, verkoopboeking_id: str) -> Decimal | None:

@@ -1,0 +1,370 @@
+"""What would become of orders, and why: the story of `sync` told ahead, without a single write anywhere.
+
+It reads the shop, the administration's reference data (always anew), our rows, and which invoice numbers are taken.
+What SnelStart says only to a booking itself stays unknown: a closed period, a customer it does not take.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from itertools import batched
+from typing import Any, Literal
+
+from koppeling import backoff, catalogue, clock, vies
+from koppeling.booking.credit import Original, credit_plan, reversal
+from koppeling.booking.decide import Credit, Ready, Skip, Waiting
+from koppeling.booking.plan import Plan, plan, settlement
+from koppeling.booking.vat import LineKind
+from koppeling.charts import load
+from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable
+from koppeling.fingerprint import fingerprint
+from koppeling.messages import order_number
+from koppeling.mijnwebwinkel.client import Placed, archived_choices
+from koppeling.mijnwebwinkel.models import Order, Payments, ShapeError, ShopStatuses
+from koppeling.orders import Booking, OrderRow
+from koppeling.snelstart import invoices
+from koppeling.snelstart.models import Chart
+from koppeling.takeback import TAKEN_BACK, NotYet, Takeable, of_row, of_shop, original_of
+from koppeling.verdict import Verdict, verdict_by
+from koppeling.workplace import Workplace
+
+Outcome = Literal["book", "credit", "booked", "waiting", "skip", "refuse"]
+"""What would become of an order now. `credit`: a credit booking, of a credit order or to take a booked order back.
+`booked`: its invoice is in the books and stays as it is."""
+
+_AT_ONCE = 25
+"""Orders whose invoice numbers are looked up in one call: calls to SnelStart are scarce."""
+
+_ADOPTED = "Factuur {number} staat al in SnelStart en is van deze bestelling: zij wordt niet nog eens geboekt."
+
+type Progress = Callable[[int, int], None]
+"""Told after every few orders: how many were looked at, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the invoice, its account with its name; `bedrag` in euro without VAT."""
+
+    omschrijving: str
+    grootboek_nummer: int
+    grootboek_omschrijving: str
+    bedrag: Decimal
+    btw_soort: LineKind
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """A planned invoice with the names of its accounts and its journal."""
+
+    plan: Plan
+    lines: tuple[Line, ...]
+    dagboek_omschrijving: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What was done otherwise than it would be done now; `name` in words of the command line."""
+
+    name: str
+    then: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One order: what would become of it, and the invoice as far as one can be planned.
+
+    `reason` says why an order is waiting, skipped or refused; of one that is in the books, why it would be refused if
+    it were booked now. `row` is what we know of it so far.
+    """
+
+    number: str
+    outcome: Outcome
+    reason: Reason | None = None
+    order: Order | None = field(default=None, repr=False)
+    invoice: Invoice | None = None
+    row: OrderRow | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sends(self) -> Plan | None:
+        """The invoice that would be sent now; None for every outcome but `book` and `credit`."""
+        return self.invoice.plan if self.invoice and self.outcome in ("book", "credit") else None
+
+    @property
+    def booking(self) -> Booking | None:
+        """What was booked for this order (of one taken back since: its own invoice); None when nothing was."""
+        if self.row is None or self.row.verkoopboeking_id is None:
+            return None
+        return self.row.sale.booking if self.row.sale else self.row.booking
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Where what would be done now is not what was done; of an order never booked, the reason it stands still."""
+        booking, order, row = self.booking, self.order, self.row
+        if row is None:
+            return ()
+        if booking is None:
+            then, now = row.reason.code if row.reason else "", self.reason.code if self.reason else self.outcome
+            return (Difference("reason", then, now),) if then and then != now else ()
+        pairs = [("order", row.seen, fingerprint(order))] if order and row.seen else []
+        if self.invoice and self.outcome != "credit":
+            planned = self.invoice.plan
+            pairs += [
+                ("invoice", booking.factuurnummer, planned.factuurnummer),
+                ("date", booking.factuurdatum, planned.factuurdatum.isoformat()),
+                ("total", str(booking.total), str(planned.total)),
+                ("payment", _way(booking.gateway, booking.method), _way_of(planned)),
+            ]
+        return tuple(Difference(name, then, now) for name, then, now in pairs if then != now)
+
+
+def preview_order(place: Workplace, number: str) -> Preview:
+    """What would become of one order. Failures as the calls of `Shop` and `SnelStart.get`; `Refused` is an outcome."""
+    row = place.orders.get(number)
+    if not number.isdigit():
+        return Preview(number, "skip", catalogue.reason("shop-test-order"), row=row)
+    look = _Look.begin(place)
+    try:
+        order = place.shop.order(number)
+    except ConnectionRefused:
+        raise
+    except Refused as refused:
+        return _unread(number, refused.reason, row)
+    return look.up([look.at(order, row)])[0]
+
+
+def preview_since(place: Workplace, start: date, end: date, progress: Progress | None = None) -> Iterator[Preview]:
+    """What would become of the orders placed from `start` up to and including `end`, as they are read.
+
+    By number, the archived ones last where the shop lists those apart. Failures as `preview_order`.
+    """
+    listing = place.connection.archived_listing
+    if listing == "unknown":
+        listing = place.shop.archived_listing()
+    windows = [Placed(start, end, archived) for archived in archived_choices(listing)]
+    counted = [(window, place.shop.count(window)) for window in windows]
+    expected, done = sum(count for _, count in counted), 0
+    look = _Look.begin(place)
+    listed = (raw for window, count in counted for raw in place.shop.orders(window, count))
+    for raws in batched(listed, _AT_ONCE, strict=False):
+        yield from look.up(look.over(raws))
+        done += len(raws)
+        if progress:
+            progress(done, max(done, expected))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One connection at this moment."""
+
+    place: Workplace
+    chart: Chart
+    statuses: ShopStatuses
+    read: set[str] = field(default_factory=set)
+
+    @classmethod
+    def begin(cls, place: Workplace) -> "_Look":
+        return cls(place, load(place.snelstart), ShopStatuses(place.shop.order_statuses()))
+
+    def over(self, raws: Iterable[Mapping[str, Any]]) -> list[Preview]:
+        """Orders as the shop lists them; one that moved between two pages comes once."""
+        numbered = {order_number(raw.get("number")) or "?": raw for raw in raws}
+        fresh = {number: raw for number, raw in numbered.items() if number not in self.read}
+        self.read.update(fresh)
+        rows = self.place.orders.known(list(fresh))
+        return [self._parsed(number, raw, rows.get(number)) for number, raw in fresh.items()]
+
+    def _parsed(self, number: str, raw: Mapping[str, Any], row: OrderRow | None) -> Preview:
+        try:
+            order = Order.parse(raw)
+        except ShapeError as error:
+            return _unread(number, catalogue.reason("shop-order-unreadable", field=str(error)), row)
+        return self.at(order, row)
+
+    def at(self, order: Order, row: OrderRow | None) -> Preview:
+        """One order, but for what SnelStart knows of its invoice number."""
+        seen = Preview(order.number, "refuse", order=order, row=row)
+        try:
+            if row and _stands(row):
+                return self._booked(order, row, seen)
+            return self._ahead(order, row, seen)
+        except ConnectionRefused:
+            raise
+        except Refused as refused:
+            return replace(seen, reason=refused.reason)
+
+    def up(self, previews: list[Preview]) -> list[Preview]:
+        """The same, with what SnelStart has already under these numbers: ours, or another's and then refused."""
+        taken = invoices.taken(self.place.snelstart, [one.sends.factuurnummer for one in previews if one.sends])
+        return [
+            self._found(one, one.sends) if one.sends and one.sends.factuurnummer in taken else one for one in previews
+        ]
+
+    def _found(self, seen: Preview, planned: Plan) -> Preview:
+        number, total = planned.factuurnummer, planned.total
+        found = invoices.find(self.place.snelstart, number)
+        if found is None or seen.order is None:
+            return seen
+        if not found.is_of(seen.order.uuid):
+            return replace(seen, outcome="refuse", reason=catalogue.reason("number-taken", invoice_number=number))
+        if found.bedrag != total:
+            expected, booked = catalogue.euro(total), catalogue.euro(found.bedrag)
+            differs = catalogue.reason("amount-booked-differs", invoice_number=number, expected=expected, booked=booked)
+            return replace(seen, outcome="refuse", reason=differs)
+        return replace(seen, notes=(*seen.notes, _ADOPTED.format(number=number)))
+
+    def _booked(self, order: Order, row: OrderRow, seen: Preview) -> Preview:
+        """An order whose invoice is there: planned anew to tell why it was booked so, or taken back."""
+        booking, profile = row.booking, self.place.connection.profile
+        if booking and row.state == "booked" and booking.total:
+            # Refused, this is what keeps it from being settled.
+            settlement(booking.gateway, booking.method, profile, self.chart)
+        try:
+            verdict, paid = self._verdict(order)
+            if row.state == "paid" and _taken_back(verdict) and not (order.credit_order_numbers or row.credited_by):
+                return self._reversed(order, row, seen, paid)
+            planned = self._as_booked(order, row, paid)
+        except ConnectionRefused:
+            raise
+        except Refused as refused:
+            return replace(seen, outcome="booked", reason=refused.reason, notes=row.notes)
+        return replace(seen, outcome="booked", invoice=planned, notes=row.notes)
+
+    def _as_booked(self, order: Order, row: OrderRow, paid: Payments | None) -> Invoice | None:
+        booking = row.booking
+        if booking and booking.kind == "credit":
+            original = self._original(booking.of)
+            return self._credit(order, original) if isinstance(original, Original) else None
+        if paid is None and order.payment is None and order.total:
+            paid = self.place.shop.payments(order.number)
+        return self._invoice(plan(order, self.place.connection.profile, self.chart, paid))
+
+    def _ahead(self, order: Order, row: OrderRow | None, seen: Preview) -> Preview:
+        """An order that is not in the books, or whose taking back is under way."""
+        verdict, paid = self._verdict(order)
+        if row and row.reversing:
+            if _taken_back(verdict) and not order.credit_order_numbers:
+                return self._reversed(order, row, seen, paid)
+            return replace(seen, outcome="booked", notes=row.notes)
+        match verdict:
+            case Skip(reason):
+                return replace(seen, outcome="skip", reason=reason)
+            case Waiting(reason):
+                return _waiting(order, seen, reason)
+            case Credit(of):
+                return self._crediting(order, of, seen)
+            case Ready():
+                planned = plan(order, self.place.connection.profile, self.chart, paid)
+                return self._proven(_as(seen, "book", self._invoice(planned)), planned)
+
+    def _crediting(self, order: Order, of: str, seen: Preview) -> Preview:
+        original = self._original(of)
+        match original:
+            case Original():
+                return _as(seen, "credit", self._credit(order, original))
+            case Skip(reason):
+                return replace(seen, outcome="skip", reason=reason)
+            case NotYet(reason=reason):
+                return _waiting(order, seen, reason)
+
+    def _proven(self, seen: Preview, planned: Plan) -> Preview:
+        """As `sync` does before VAT is reverse-charged: ask VIES, where this deployment asks it."""
+        if planned.regime != "reverse_charge" or planned.vat_number is None:
+            return seen
+        try:
+            answer = vies.check(planned.vat_number)
+        except Refused as refused:
+            return replace(seen, outcome="refuse", reason=refused.reason)
+        except Unavailable as unavailable:
+            return replace(seen, outcome="waiting", reason=unavailable.reason)
+        return replace(seen, notes=(*seen.notes, answer.as_note())) if answer else seen
+
+    def _reversed(self, order: Order, row: OrderRow, seen: Preview, paid: Payments | None) -> Preview:
+        sale = row.own_sale()
+        if sale is None:
+            raise TypeError("an order to take back that was never booked")
+        today = clock.now().astimezone(clock.AMSTERDAM).date()
+        original = original_of(order.number, sale)
+        planned = reversal(order, original, self.place.connection.profile, self.chart, paid, on=today)
+        return _as(seen, "credit", self._invoice(planned))
+
+    def _credit(self, order: Order, original: Original) -> Invoice:
+        paid = None if original.gateway else self.place.shop.payments(original.order_number)
+        return self._invoice(credit_plan(order, original, self.place.connection.profile, self.chart, paid))
+
+    def _original(self, number: str) -> Original | NotYet | Skip:
+        """What a credit order takes back: as booked, or as it would be booked before it."""
+        row = self.place.orders.get(number)
+        found = of_row(row) if row else None
+        if isinstance(found, Takeable | Skip):
+            return found.original if isinstance(found, Takeable) else found
+        try:
+            order = self.place.shop.order(number)
+            verdict, paid = self._verdict(order)
+        except ConnectionRefused:
+            raise
+        except Refused as refused:
+            if refused.reason.code != "shop-order-not-found":
+                return NotYet(catalogue.reason("shop-credit-waits", of=number), queue=True)
+            return of_shop(number, None)
+        if not isinstance(verdict, Ready):
+            return of_shop(number, None if isinstance(verdict, Credit) else verdict)
+        try:
+            planned = plan(order, self.place.connection.profile, self.chart, paid)
+        except Refused:
+            return of_shop(number, verdict)
+        way = planned.settlement
+        return Original(number, planned.factuurnummer, planned.factuurdatum, planned.total, way.gateway, way.method)
+
+    def _verdict(self, order: Order) -> tuple[Verdict, Payments | None]:
+        return verdict_by(self.place, order, self.statuses)
+
+    def _invoice(self, planned: Plan) -> Invoice:
+        journal = self.chart.journals.get(planned.settlement.dagboek_nummer)
+        lines = tuple(
+            Line(
+                omschrijving=regel.omschrijving,
+                grootboek_nummer=regel.grootboek_nummer,
+                grootboek_omschrijving=self.chart.accounts[regel.grootboek_nummer].omschrijving,
+                bedrag=regel.bedrag,
+                btw_soort=regel.btw_soort,
+            )
+            for regel in planned.regels
+        )
+        return Invoice(planned, lines, journal.omschrijving if journal else "")
+
+
+def _unread(number: str, reason: Reason, row: OrderRow | None) -> Preview:
+    """An order the shop does not show; in the books it stays what it was."""
+    booked = row is not None and row.verkoopboeking_id is not None
+    return Preview(number, "booked" if booked else "refuse", reason, row=row)
+
+
+def _as(seen: Preview, outcome: Outcome, invoice: Invoice) -> Preview:
+    return replace(seen, outcome=outcome, invoice=invoice, notes=invoice.plan.notes)
+
+
+def _waiting(order: Order, seen: Preview, reason: Reason) -> Preview:
+    if clock.now() - order.placed_at > backoff.WAITING_GIVEN_UP:
+        given_up = catalogue.reason("shop-unpaid-too-long", days=backoff.WAITING_GIVEN_UP.days)
+        return replace(seen, outcome="skip", reason=given_up)
+    return replace(seen, outcome="waiting", reason=reason)
+
+
+def _stands(row: OrderRow) -> bool:
+    """Whether the invoice this order calls for is in the books: its own, or the one that takes it back."""
+    to_reverse = row.reversing and row.booking is not None and row.booking.kind == "sale"
+    return row.verkoopboeking_id is not None and not to_reverse
+
+
+def _taken_back(verdict: Verdict) -> bool:
+    return isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK
+
+
+def _way(gateway: str, method: str) -> str:
+    return ":".join(part for part in (gateway, method) if part)
+
+
+def _way_of(planned: Plan) -> str:
+    return _way(planned.settlement.gateway, planned.settlement.method)

@@ -1,0 +1,471 @@
+"""What was booked is taken back once: by credit orders, or by one reversal."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from koppeling import poll
+from koppeling.sync import Later
+from tests.booking.world import line, paid
+from tests.exactly_once.crashes import Crash, wire
+from tests.exactly_once.rig import Connected, Stage
+from tests.regimes.winkel import (
+    CANCELLED,
+    CREDIT,
+    Json,
+    booked,
+    connect,
+    content,
+    credit_of,
+    invoices,
+    reversed_to,
+    run,
+    settled,
+    sold,
+    thing,
+    to,
+    untaxed,
+)
+
+_DELIVERIES = 8
+
+
+@pytest.fixture(scope="module")
+def home(module_stage: Stage) -> Connected:
+    """An ordinary administration."""
+    return connect(module_stage)
+
+
+def state(stage: Stage, connected: Connected, number: str) -> tuple[str, str | None]:
+    """The order's state, and the code of why."""
+    row = stage.row(connected, number)
+    return row.state, row.reason.code if row.reason else None
+
+
+def of(stage: Stage, connected: Connected, number: str) -> list[str]:
+    """The numbers of all invoices that name this order."""
+    return sorted(name for name, each in invoices(stage, connected).items() if number in each["omschrijving"])
+
+
+def taken_back_once(stage: Stage, connected: Connected, number: str) -> None:
+    """One invoice, one reversal of it on the same relatie, both settled, through one journal, and nothing open."""
+    sale, back = settled(stage, connected, f"MWW{number}"), settled(stage, connected, f"MWW{number}C")
+    assert of(stage, connected, number) == [f"MWW{number}", f"MWW{number}C"]
+    assert Decimal(back["factuurbedrag"]) == -Decimal(sale["factuurbedrag"])
+    assert back["klant"]["id"] == sale["klant"]["id"]
+    assert f"MWW{number}" in back["omschrijving"]
+    assert back["betalingen"][0]["dagboek"] == sale["betalingen"][0]["dagboek"]
+    assert {kind: -Decimal(vat) for kind, vat in content(back)[1].items()} == {
+        kind: Decimal(vat) for kind, vat in content(sale)[1].items()
+    }
+    assert stage.row(connected, number).state == "credited"
+
+
+def paid_order(stage: Stage, connected: Connected, raw: Json | None = None) -> str:
+    """The number of an order that is booked and paid."""
+    raw = raw or thing()
+    booked(stage, connected, raw)
+    return str(raw["number"])
+
+
+def test_full_credit(stage: Stage, home: Connected) -> None:
+    """A full credit order mirrors its sale, names it, goes back through its journal, and both are credited."""
+    sale = sold(
+        line(paid("121.00")),
+        line(paid("6.05"), kind="shipping"),
+        line(paid("1.21"), kind="payment"),
+        total="128.26",
+        tax={"21": "22.26"},
+        payment={"gateway_name": "paypal", "method_name": "paypal", "status": {"id": 1, "text": "Successful"}},
+    )
+    number = paid_order(stage, home, sale)
+    lines: Any = sale["orderlines"]
+    credit = run(stage, home, credit_of(number, *lines, total="128.26", tax={"21": "22.26"}))
+    invoice = settled(stage, home, f"MWW{credit}")
+    assert content(invoice) == ([(8200, "-100.00"), (8202, "-5.00"), (8203, "-1.00")], {"VerkopenHoog": "-22.26"})
+    assert f"MWW{number}" in invoice["omschrijving"]
+    assert (invoice["factuurbedrag"], invoice["betalingen"][0]["dagboek"]) == ("-128.26", 1104)
+    assert invoice["klant"]["id"] == invoices(stage, home)[f"MWW{number}"]["klant"]["id"]
+    assert state(stage, home, credit) == ("credited", None)
+    assert state(stage, home, number) == ("credited", None)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_partial_credits(stage: Stage, home: Connected, sign: str) -> None:
+    """Several credit orders of one order, amounts negative or positive: paid until the last of it is taken back."""
+    sale = sold(line(paid("242.00")), line(paid("6.05"), kind="shipping"), total="248.05", tax={"21": "43.05"})
+    number = paid_order(stage, home, sale)
+    tax = {"21": f"{sign}21.00"}
+    first = run(stage, home, credit_of(number, line(paid(f"{sign}121.00")), total=f"{sign}121.00", tax=tax))
+    assert content(settled(stage, home, f"MWW{first}"))[0] == [(8200, "-100.00")]
+    assert state(stage, home, number) == ("paid", None)
+    goods, sent = line(paid(f"{sign}121.00")), line(paid(f"{sign}6.05"), kind="shipping")
+    tax = {"21": f"{sign}22.05"}
+    second = run(stage, home, credit_of(number, goods, sent, total=f"{sign}127.05", tax=tax))
+    assert content(settled(stage, home, f"MWW{second}"))[0] == [(8200, "-100.00"), (8202, "-5.00")]
+    assert [state(stage, home, each)[0] for each in (number, first, second)] == ["credited"] * 3
+
+
+def test_credits_at_the_same_moment(stage: Stage, home: Connected) -> None:
+    """Two credit orders of one order, worked on at once, are both booked, and the order is credited."""
+    number = paid_order(stage, home, sold(line(paid("242.00")), total="242.00", tax={"21": "42.00"}))
+    parts = [credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"}) for _ in range(2)]
+    stage.place(home, *parts)
+    numbers = [str(part["number"]) for part in parts]
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        list(pool.map(lambda each: stage.deliver(home, each), numbers))
+    for each in numbers:
+        stage.until_done(home, each)
+        settled(stage, home, f"MWW{each}")
+    assert state(stage, home, number) == ("credited", None)
+
+
+def test_a_credit_beyond_the_whole(stage: Stage, home: Connected) -> None:
+    """A credit order after the whole was taken back is an invoice the customer has all the same: booked."""
+    number = paid_order(stage, home)
+    for gross, vat in (("121.00", "21.00"), ("12.10", "2.10")):
+        credit = run(stage, home, credit_of(number, line(paid(gross)), total=gross, tax={"21": vat}))
+        settled(stage, home, f"MWW{credit}")
+    assert state(stage, home, number) == ("credited", None)
+
+
+@pytest.mark.parametrize("regime", ["reverse charge", "export", "oss", "gift card"])
+def test_credit_of_every_regime(stage: Stage, regime: str) -> None:
+    """A credit order falls under its sale's rules: same accounts, same relatie, no VAT where there was none."""
+    connected = connect(stage, foreign_vat=regime == "oss")
+    abroad: dict[str, Any] = {
+        "reverse charge": reversed_to("BE"),
+        "export": to("US") | {"tax_strategy": "zero_percent"},
+        "oss": to("DE"),
+        "gift card": {},
+    }[regime]
+    card, whole = line(paid("121.00")), line(paid("-121.00", "0"), kind="gift_card")
+    sale = {
+        "oss": thing("119.00", "19", "19.00", **abroad),
+        "gift card": sold(card, whole, total="0.00", tax={"21": "21.00"}),
+    }.get(regime, untaxed(**abroad))
+    number = paid_order(stage, connected, sale)
+    lines: Any = sale["orderlines"]
+    price: Any = sale["price"]
+    tax = {each["rate"]: each["amount"] for each in price["tax"]}
+    credit = run(stage, connected, credit_of(number, *lines, total=price["total"], tax=tax, **abroad))
+    back, there = settled(stage, connected, f"MWW{credit}"), invoices(stage, connected)[f"MWW{number}"]
+    assert [(ledger, -Decimal(amount)) for ledger, amount in content(back)[0]] == [
+        (ledger, Decimal(amount)) for ledger, amount in content(there)[0]
+    ]
+    assert back["klant"]["id"] == there["klant"]["id"]
+    assert state(stage, connected, credit) == ("credited", None)
+    assert state(stage, connected, number) == ("credited", None)
+
+
+def test_credit_announced_first(stage: Stage, home: Connected) -> None:
+    """A credit order that comes before its original queues it, waits for it, and is booked after it."""
+    sale = thing()
+    number = str(sale["number"])
+    credit_raw = credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"})
+    credit = str(credit_raw["number"])
+    stage.place(home, sale, credit_raw)
+    assert isinstance(stage.deliver(home, credit), Later)
+    assert state(stage, home, credit) == ("waiting", "shop-credit-waits")
+    assert [message.order_number for message in stage.queued()] == [number]
+    assert of(stage, home, number) == []
+    assert stage.deliver(home, number) is None
+    assert stage.deliver(home, credit) is None
+    settled(stage, home, f"MWW{credit}")
+    assert [state(stage, home, each)[0] for each in (number, credit)] == ["credited", "credited"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "announced"), [({"status": CANCELLED}, True), ({"status": CANCELLED}, False), (None, False)]
+)
+def test_credit_of_what_was_never_booked(
+    stage: Stage, home: Connected, changes: Json | None, *, announced: bool
+) -> None:
+    """One never booked is never credited, whether its own message came, not yet came, or it does not exist."""
+    sale = thing()
+    number = str(sale["number"])
+    if changes is not None:
+        stage.place(home, sale | changes)
+    if announced:
+        assert stage.deliver(home, number) is None
+    credit = run(stage, home, credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"}))
+    assert state(stage, home, credit) == ("skipped", "shop-credit-of-unbooked")
+    assert of(stage, home, number) == []
+
+
+def test_credit_of_what_is_refused(stage: Stage, home: Connected) -> None:
+    """A credit order waits for an original that is refused, and follows once that is booked."""
+    sale = thing(currency="USD")
+    number = run(stage, home, sale)
+    credit_raw = credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"})
+    stage.place(home, credit_raw)
+    credit = str(credit_raw["number"])
+    assert isinstance(stage.deliver(home, credit), Later)
+    assert state(stage, home, credit) == ("waiting", "shop-credit-waits")
+    stage.change(home, number, currency="EUR")
+    stage.deliver(home, number)
+    stage.deliver(home, credit)
+    assert [state(stage, home, each)[0] for each in (number, credit)] == ["credited", "credited"]
+
+
+def test_credit_of_what_cannot_be_read(stage: Stage, home: Connected) -> None:
+    """An original that was not announced and cannot be read is queued for its own refusal; the credit order waits."""
+    sale = thing()
+    number = str(sale["number"])
+    credit_raw = credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"})
+    stage.place(home, sale | {"price": {"tax": [], "total": "veel"}}, credit_raw)
+    assert isinstance(stage.deliver(home, str(credit_raw["number"])), Later)
+    assert state(stage, home, str(credit_raw["number"])) == ("waiting", "shop-credit-waits")
+    assert [message.order_number for message in stage.queued()] == [number]
+
+
+def test_credit_orders_refused(stage: Stage, home: Connected) -> None:
+    """A credit status without an original, and an unknown status with one, are refused."""
+    nameless = run(stage, home, thing(status=CREDIT))
+    assert state(stage, home, nameless) == ("refused", "shop-credit-without-original")
+    unknown = run(stage, home, thing(status=77, credited_order_number=1))
+    assert state(stage, home, unknown) == ("refused", "shop-credit-status-unknown")
+
+
+def test_a_credit_order_whose_worker_died(stage: Stage, home: Connected) -> None:
+    """Whichever call of a credit order the run dies after: announced again, both are credited, nothing twice."""
+    for at in range(40):
+        number = paid_order(stage, home)
+        raw = credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"})
+        stage.place(home, raw)
+        credit = str(raw["number"])
+        with wire(at, "after") as tapped, suppress(Crash):
+            stage.deliver(home, credit)
+        if not tapped.struck:
+            assert at > 10
+            return
+        stage.time_passes(home)
+        stage.until_done(home, credit)
+        settled(stage, home, f"MWW{credit}")
+        assert [state(stage, home, each)[0] for each in (number, credit)] == ["credited", "credited"]
+    raise AssertionError("a credit order of more than 40 calls")
+
+
+CANCEL: Mapping[str, Any] = {"status": CANCELLED}
+REFUND: Mapping[str, Any] = {"payment_status": "refunded"}
+
+
+@pytest.mark.parametrize("change", [CANCEL, REFUND])
+def test_taken_back_by_webhooks(stage: Stage, home: Connected, change: Mapping[str, Any]) -> None:
+    """Cancelled or refunded after its booking, announced ten times at once and again: one reversal."""
+    number = paid_order(stage, home)
+    stage.change(home, number, **change)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: stage.deliver(home, number), range(10)))
+    stage.until_done(home, number)
+    assert stage.deliver(home, number) is None
+    taken_back_once(stage, home, number)
+
+
+def test_taken_back_by_poll(stage: Stage) -> None:
+    """What no webhook told: the poll finds the cancellation, once, and has nothing to do after that."""
+    connected = connect(stage)
+    number = paid_order(stage, connected)
+    stage.change(connected, number, **CANCEL)
+    poll.poll(stage.table, connected.id)
+    assert [message.order_number for message in stage.queued()] == [number]
+    assert stage.deliver(connected, number) is None
+    taken_back_once(stage, connected, number)
+    poll.poll(stage.table, connected.id)
+    assert stage.queued() == []
+
+
+@pytest.mark.parametrize("path", ["/verkoopboekingen", "/bankboekingen"])
+@pytest.mark.parametrize("kind", ["cut-after", "500-after", "cut-before", "429", "late-commit"])
+def test_taken_back_with_trouble(stage: Stage, home: Connected, path: str, kind: str) -> None:
+    """A lost answer, a refusal to work or a late commit at either write of a reversal: one reversal, settled once."""
+    number = paid_order(stage, home)
+    stage.change(home, number, **CANCEL)
+    stage.trouble(home, kind, path, seconds=1)
+    assert isinstance(stage.deliver(home, number), Later)
+    if kind == "late-commit":
+        _wait_for_late(stage, home, path, number)
+    stage.time_passes(home)
+    stage.until_done(home, number)
+    taken_back_once(stage, home, number)
+
+
+def _wait_for_late(stage: Stage, connected: Connected, path: str, number: str) -> None:
+    name = f"MWW{number}C"
+
+    def done() -> bool:
+        invoice = invoices(stage, connected).get(name)
+        return invoice is not None and (path == "/verkoopboekingen" or bool(invoice["betalingen"]))
+
+    _until(done)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
+
+
+def test_taken_back_by_a_worker_that_dies(stage: Stage, home: Connected) -> None:
+    """Whichever call of a reversal the worker dies after: delivered again, one reversal."""
+    for at in range(40):
+        number = paid_order(stage, home)
+        stage.change(home, number, **CANCEL)
+        body, handle = stage.enqueue(home, number)
+        with wire(at, "after") as tapped, suppress(Crash):
+            stage.work(body, handle)
+        if not tapped.struck:
+            assert at > 8
+            return
+        for _ in range(_DELIVERIES):
+            _reversal_time_passes(stage, home, number)
+            if stage.work(body, handle):
+                break
+        taken_back_once(stage, home, number)
+    raise AssertionError("a reversal of more than 40 calls")
+
+
+def _reversal_time_passes(stage: Stage, connected: Connected, number: str) -> None:
+    """As `time_passes`, for an order that is still called paid while it is taken back."""
+    row = stage.row(connected, number)
+    if row.state == "paid":
+        stage.rewrite(connected, number, lease_until="2020-01-01T00:00:00.000Z")
+        if row.invoice:
+            stage.rewrite(connected, number, invoice={"sent_at": "2020-01-01T00:00:00.000Z", "answered": False})
+    stage.time_passes(connected)
+
+
+def test_restored_before_it_was_taken_back(stage: Stage, home: Connected) -> None:
+    """Cancelled, refused by SnelStart, and restored in the shop: the order is paid as before; cancelled again, once."""
+    number = paid_order(stage, home)
+    before = stage.row(home, number)
+    stage.change(home, number, **CANCEL)
+    closed = [["2000-01-01", "2999-12-31"]]
+    stage.books.tell(f"administrations/{home.administration}", {"blocked": closed})
+    assert stage.deliver(home, number) is None
+    assert state(stage, home, number) == ("refused", "period-blocked")
+    stage.books.tell(f"administrations/{home.administration}", {"blocked": []})
+    stage.change(home, number, status=4)
+    assert stage.deliver(home, number) is None
+    after = stage.row(home, number)
+    assert (after.state, after.reason) == ("paid", None)
+    assert (after.booking, after.verkoopboeking_id, after.sale) == (before.booking, before.verkoopboeking_id, None)
+    assert of(stage, home, number) == [f"MWW{number}"]
+    stage.change(home, number, **CANCEL)
+    assert stage.deliver(home, number) is None
+    taken_back_once(stage, home, number)
+
+
+def test_restored_after_a_worker_died(stage: Stage, home: Connected) -> None:
+    """The reversal was sent, the worker died and the shop restored the order: the reversal is found and settled."""
+    cancelled = [paid_order(stage, home) for _ in range(2)]
+    for number in cancelled:
+        stage.change(home, number, **CANCEL)
+    with wire() as tapped:
+        stage.deliver(home, cancelled[0])
+    number = cancelled[1]
+    with wire(tapped.calls.index("POST /v2/verkoopboekingen"), "after") as tapped, suppress(Crash):
+        stage.deliver(home, number)
+    assert tapped.struck
+    assert state(stage, home, number) == ("paid", None)
+    stage.change(home, number, status=4)
+    _reversal_time_passes(stage, home, number)
+    stage.until_done(home, number)
+    taken_back_once(stage, home, number)
+
+
+def test_credit_order_after_a_reversal(stage: Stage, home: Connected) -> None:
+    """Once reversed, an order is taken back: a credit order that comes later is skipped."""
+    number = paid_order(stage, home)
+    stage.change(home, number, **CANCEL)
+    assert stage.deliver(home, number) is None
+    credit = run(stage, home, credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"}))
+    assert state(stage, home, credit) == ("skipped", "shop-credit-already-reversed")
+    taken_back_once(stage, home, number)
+
+
+def test_cancelled_with_a_credit_order(stage: Stage, home: Connected) -> None:
+    """An order that was cancelled and has a credit order is left to it, whichever is announced first."""
+    for credit_first in (True, False):
+        number = paid_order(stage, home)
+        raw = credit_of(number, line(paid("60.50")), total="60.50", tax={"21": "10.50"})
+        credit = str(raw["number"])
+        stage.place(home, raw)
+        stage.change(home, number, **CANCEL, credit_order_numbers=[int(credit)])
+        for each in (credit, number) if credit_first else (number, credit):
+            assert stage.deliver(home, each) is None
+        assert of(stage, home, number) == sorted((f"MWW{number}", f"MWW{credit}"))
+        assert [state(stage, home, each)[0] for each in (number, credit)] == ["paid", "credited"]
+        stage.queued()
+
+
+def test_refunded_after_a_credit_order_the_shop_does_not_list(stage: Stage, home: Connected) -> None:
+    """An order with a credit order in the books is not reversed on top of it, and its message does not linger."""
+    number = paid_order(stage, home)
+    credit = run(stage, home, credit_of(number, line(paid("60.50")), total="60.50", tax={"21": "10.50"}))
+    stage.change(home, number, **REFUND)
+    assert stage.deliver(home, number) is None
+    assert of(stage, home, number) == sorted((f"MWW{number}", f"MWW{credit}"))
+    assert state(stage, home, number) == ("paid", None)
+
+
+def test_a_credit_order_after_a_refused_reversal(stage: Stage, home: Connected) -> None:
+    """A reversal that was refused gives way to the credit order the shop made meanwhile."""
+    number = paid_order(stage, home)
+    # Changed in the shop after its booking: reversing what stands there now would leave a remainder.
+    changed = {"price": {"tax": [{"amount": "10.50", "rate": "21"}], "total": "60.50"}}
+    stage.change(home, number, **CANCEL, **changed)
+    assert stage.deliver(home, number) is None
+    assert state(stage, home, number) == ("refused", "amount-booked-differs")
+    raw = credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"})
+    credit = str(raw["number"])
+    stage.place(home, raw)
+    stage.change(home, number, credit_order_numbers=[int(credit)])
+    assert stage.deliver(home, number) is None
+    assert [message.order_number for message in stage.queued()] == [credit]
+    assert stage.deliver(home, credit) is None
+    assert of(stage, home, number) == sorted((f"MWW{number}", f"MWW{credit}"))
+    assert [state(stage, home, each)[0] for each in (number, credit)] == ["credited", "credited"]
+
+
+def test_reversal_and_credit_order_at_the_same_moment(stage: Stage, home: Connected) -> None:
+    """A cancellation and a credit order the shop does not list with it, worked on at once: one of both, never both."""
+    for _ in range(3):
+        number = paid_order(stage, home)
+        raw = credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"})
+        credit = str(raw["number"])
+        stage.place(home, raw)
+        stage.change(home, number, **CANCEL)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda each: stage.deliver(home, each), (credit, number)))
+        for each in (number, credit, number):
+            _reversal_time_passes(stage, home, number)
+            stage.until_done(home, each)
+        assert len(of(stage, home, number)) == 2
+        assert state(stage, home, number) == ("credited", None)
+        assert state(stage, home, credit) in (("credited", None), ("skipped", "shop-credit-already-reversed"))
+
+
+def test_reversal_of_every_regime(stage: Stage, home: Connected) -> None:
+    """A reversal of a reverse-charged and of an exported order has no VAT either, on the same accounts."""
+    for raw in (untaxed(**reversed_to("BE")), untaxed(**to("US"), tax_strategy="zero_percent")):
+        number = paid_order(stage, home, raw)
+        stage.change(home, number, **CANCEL)
+        assert stage.deliver(home, number) is None
+        taken_back_once(stage, home, number)
+
+
+def test_a_duplicate_webhook_is_cheap(stage: Stage, home: Connected) -> None:
+    """A message about a paid, unchanged order costs the shop one call and SnelStart none."""
+    number = paid_order(stage, home)
+    stage.books.tell("calls/reset")
+    stage.shop.tell("calls/reset")
+    assert stage.deliver(home, number) is None
+    assert stage.shop.ask("calls")["total"] == 1
+    assert stage.books.ask("calls", administration=home.administration)["total"] == 0
