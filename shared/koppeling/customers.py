@@ -88,6 +88,8 @@ class Customers:
         of_many = order.business_model != "B2B" and not alone
         together = self.profile.customers.collective if of_many else ""
         notes: tuple[str, ...] = ()
+        if alone and not relaties.is_email(email):
+            raise Refused(catalogue.reason("customer-email-needed"))
         if not together and not relaties.is_email(email):
             together = self.profile.customers.without_email
             why = "zonder geldig e-mailadres" if email else "zonder e-mailadres"

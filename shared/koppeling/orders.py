@@ -111,11 +111,18 @@ class OrderRow:
     verkoopboeking_id: str | None = None
     payment_id: str | None = None
     reason: Reason | None = None
-    notes: tuple[str, ...] = ()
+    own_notes: tuple[str, ...] = ()
+    plan_notes: tuple[str, ...] = ()
+    """What to know about the invoice last sent; the next attempt's take their place."""
     due_at: str | None = None
     reversing: bool = False
     sale: Sale | None = None
     credited_by: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All there is to know besides the state: of the order, and of the invoice last sent."""
+        return (*self.own_notes, *(note for note in self.plan_notes if note not in self.own_notes))
 
     def own_sale(self) -> Sale | None:
         """The order's own invoice, wherever on the row it stands; None when it was never booked."""
@@ -162,7 +169,8 @@ def _read(row: Mapping[str, Any]) -> OrderRow:
         verkoopboeking_id=row.get("verkoopboeking_id"),
         payment_id=row.get("payment_id"),
         reason=Reason.from_dict(reason) if reason else None,
-        notes=tuple(row.get("notes") or ()),
+        own_notes=tuple(row.get("notes") or ()),
+        plan_notes=tuple(row.get("plan_notes") or ()),
         due_at=row.get("due_at"),
         reversing=bool(row.get("reversing")),
         sale=Sale.read(row.get("sale")),
@@ -194,9 +202,9 @@ class Claim:
 
     def note(self, *notes: str) -> None:
         """Remember notes; they are written with the next step."""
-        self._notes += [note for note in notes if note not in self._notes and note not in self.row.notes]
+        self._notes += [note for note in notes if note not in self._notes and note not in self.row.own_notes]
 
-    def sending_invoice(self, booking: Booking, *, currency: str, seen: str) -> None:
+    def sending_invoice(self, booking: Booking, *, currency: str, seen: str, notes: tuple[str, ...]) -> None:
         """Before the invoice is sent: the mark, and what it will hold."""
         values = {
             "booking": booking.as_dict(),
@@ -204,11 +212,13 @@ class Claim:
             "total": str(booking.total),
             "currency": currency,
             "seen": seen,
+            "plan_notes": list(notes),
         }
         sale = self.row.own_sale() if booking.kind == "reversal" else None
         if sale:
             # An order is taken back by one credit booking: by this one, or by credit orders.
             values |= {"sale": sale.as_dict(), "total": self.row.total}
+            self.note(*self.row.plan_notes)
         self._write(
             values,
             remove=("verkoopboeking_id", "settlement", "reason", "payment_id"),
@@ -262,7 +272,7 @@ class Claim:
         values: dict[str, Any] = {"reason": reason.as_dict()}
         if seen is not None:
             values["seen"] = seen
-        self._release(self._booked_or("refused"), values, remove=(forget,) if forget else ())
+        self._release(self._booked_or("refused"), values, remove=_of(forget))
 
     def wait(self, reason: Reason, due: datetime, *, seen: str, total: str, currency: str) -> None:
         """Not yet to be booked: asked again at `due`."""
@@ -282,7 +292,7 @@ class Claim:
         mark = getattr(self.row, answered) if answered else None
         if answered and mark:
             values[answered] = Mark(mark.sent_at, answered=True).as_dict()
-        self._release(self._booked_or("failed"), values, due=due, remove=(forget,) if forget else ())
+        self._release(self._booked_or("failed"), values, due=due, remove=_of(forget))
 
     def _booked_or(self, state: State) -> State:
         """An order whose invoice stands in the books is booked, unless that invoice is to be taken back."""
@@ -314,7 +324,7 @@ class Claim:
         keep: dict[str, Any] | None = None,
         condition: str = MINE,
     ) -> None:
-        notes = {"notes": [*self.row.notes, *self._notes]} if self._notes else {}
+        notes = {"notes": [*self.row.own_notes, *self._notes]} if self._notes else {}
         try:
             row = self._table.update(
                 self._key,
@@ -328,6 +338,11 @@ class Claim:
             raise LeaseLost from error
         self._notes.clear()
         self.row = _read(row)
+
+
+def _of(effect: Literal["invoice", "settlement"] | None) -> tuple[str, ...]:
+    """What goes with an effect that certainly was not: its mark, and the notes on an invoice that is none."""
+    return ("invoice", "plan_notes") if effect == "invoice" else (effect,) if effect else ()
 
 
 class Orders:

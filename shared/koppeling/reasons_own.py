@@ -12,6 +12,11 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         _TRY_AGAIN,
         "operator",
     ),
+    "customer-email-needed": (
+        "De bestelling heeft geen geldig e-mailadres, terwijl deze verkoop over de grens een eigen klant vraagt.",
+        "Vul in de webwinkel het e-mailadres van de klant in en bied de bestelling opnieuw aan.",
+        "owner",
+    ),
     "koppeling-error": (
         "Er ging iets mis in de koppeling zelf.",
         "U hoeft niets te doen: de koppeling probeert het opnieuw en de beheerder ziet deze fout.",

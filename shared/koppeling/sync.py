@@ -307,7 +307,6 @@ class _Run:
         original = original_of(order.number, sale)
         profile = self.connection.profile
         planned = self._plan(lambda chart, _: reversal(order, original, profile, chart, paid, on=today))
-        self.claim.note(f"Teruggeboekt met factuur {planned.factuurnummer}.")
         self._send(_Draft(order, planned, Relatie(sale.booking.relatie_id), "reversal"))
         return True
 
@@ -350,17 +349,17 @@ class _Run:
             if not RELATION_UNUSABLE.intersection(refused.codes):
                 raise
             # The remembered customer was made inactive or is no customer any more: take or make another, once.
-            self._customers().forget(order, alone=planned.regime in _ALONE)
+            self._customers().forget(order, alone=_alone(planned))
             self._send_on_open_day(_Draft(order, planned, self._customer(order, planned)), draw)
         except UnknownId:
             # An account, journal or customer is gone since we read about it: read anew and try once more.
-            self._customers().forget(order, alone=planned.regime in _ALONE)
+            self._customers().forget(order, alone=_alone(planned))
             newer = self.place.charts.renewed(self.place.charts.get())
             planned = draw(newer, None) if newer else planned
             self._send_on_open_day(_Draft(order, planned, self._customer(order, planned)), draw)
 
     def _customer(self, order: Order, planned: Plan) -> Relatie:
-        return self._customers().ensure(order, planned.vat_number, alone=planned.regime in _ALONE)
+        return self._customers().ensure(order, planned.vat_number, alone=_alone(planned))
 
     def _proven(self, planned: Plan) -> tuple[str, ...]:
         """Before VAT is reverse-charged: what VIES says of the customer's number, where that is asked for."""
@@ -405,8 +404,10 @@ class _Run:
             of=draft.of,
         )
         self.deadline.demand(WRITE_SECONDS)
-        self.claim.note(*planned.notes, *customer.notes)
-        self.claim.sending_invoice(booking, currency=order.currency, seen=fingerprint(order))
+        notes = (*planned.notes, *customer.notes)
+        if draft.kind == "reversal":
+            notes = (f"Teruggeboekt met factuur {planned.factuurnummer}.", *notes)
+        self.claim.sending_invoice(booking, currency=order.currency, seen=fingerprint(order), notes=notes)
         self.underway = "invoice"
         try:
             verkoopboeking_id = invoices.send(self.place.snelstart, planned, customer.relatie_id)
@@ -514,6 +515,10 @@ class _Run:
             "order stands still",
             extra=_names(self.message) | {"state": self.claim.row.state, "code": reason.code, "whose": reason.whose},
         )
+
+
+def _alone(planned: Plan) -> bool:
+    return planned.regime in _ALONE or planned.vat_number is not None
 
 
 def _differs(code: str, booking: Booking, **found: Decimal) -> Reason:

@@ -1,4 +1,3 @@
-
 import pytest
 
 from sandbox.localaws import running

@@ -122,7 +122,7 @@ def test_no_row_holds_a_secret_or_a_person(stage: World, eventful: tuple[Connect
     allowed = {
         *("pk", "sk", "order_number", "state", "received_at", "updated_at", "paid_at", "seen", "first_waited_at"),
         *("attempts", "total", "currency", "booking", "invoice", "settlement", "verkoopboeking_id", "payment_id"),
-        *("reason", "notes", "due_pk", "due_at", "owner", "lease_until"),
+        *("reason", "notes", "plan_notes", "due_pk", "due_at", "owner", "lease_until"),
     }
     assert {name for row in rows if "ORDER#" in row["sk"]["S"] for name in row} <= allowed
 

@@ -151,7 +151,7 @@ def test_generated(stage: Stage, name: str, record_testsuite_property: Callable[
     told = {
         "booked": len(good),
         "credited": len(credits_),
-        "cents off": str(off),
+        "euro of difference": str(off),
         "refused": dict(Counter(wrong.values())),
     }
     record_testsuite_property(f"generated: {name}", told)
