@@ -221,7 +221,7 @@ def _order_number(body: bytes | None) -> str:
     if not isinstance(content, dict):
         _malformed("the body is not a JSON object")
     data = content.get("data")
-    place = data if isinstance(data, dict) and "order_number" in data else content
+    place = data if isinstance(data, dict) and data.get("order_number") is not None else content
     if "order_number" not in place:
         _malformed("order_number is missing, in data and at the top level")
     number = order_number(place["order_number"])

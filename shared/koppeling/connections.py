@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from typing import Literal
 
 from koppeling import clock, vault
 from koppeling.booking.profile import Profile
@@ -16,6 +17,10 @@ from koppeling.mijnwebwinkel.models import OrderStatus
 from koppeling.table import ConditionFailed, Key, Row, Table
 
 REGISTRY = "CONNECTIONS"
+REMOVED = "REMOVED"
+
+Stored = Literal["profile", "sealed_credentials", "sealed_webhook", "status", "paused"]
+"""The parts of a connection that change after it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +193,13 @@ class Connections:
             condition="attribute_not_exists(pk)",
         )
 
-    def save(self, connection: Connection) -> None:
-        """Replace a connection that is still there."""
-        self._table.put(
-            {"pk": partition(connection.id), "sk": "CONNECTION", **_write(connection)},
-            condition="attribute_exists(pk)",
+    def save(self, connection: Connection, *names: Stored) -> None:
+        """Write these parts of a connection that is still there; what somebody else changed meanwhile stays."""
+        row = _write(connection)
+        self._table.update(
+            _key(connection.id),
+            {name: row[name] for name in names},
+            condition="attribute_exists(#sealed_credentials)",
         )
 
     def pause(self, connection: Connection, reason: Reason) -> Connection:
@@ -223,8 +230,22 @@ class Connections:
                 _key(connection.id), {"statuses": _listed(statuses)}, condition="attribute_exists(#sealed_credentials)"
             )
 
-    def remove(self, connection_id: str) -> int:
-        """Erase everything kept of a connection; how many rows that were. The books keep their bookings."""
+    def forms_before(self, connection: Connection) -> Iterator[tuple[str, date]]:
+        """The number forms under which removed connections of the same shop and administration booked, until when."""
+        rows = self._table.rows(REMOVED, f"{connection.shop_id}#{connection.administration_id}#")
+        return ((row["invoice_number"], date.fromisoformat(row["removed_on"])) for row in rows)
+
+    def remove(self, connection_id: str, *, booked: bool = True) -> int:
+        """Erase everything kept of a connection; how many rows that were. The books keep their bookings.
+
+        What stays of one that `booked` is its form of numbers: an order booked again under another would be double.
+        """
+        connection = self.get(connection_id) if booked else None
+        if connection:
+            form = connection.profile.invoice_number
+            place = f"{connection.shop_id}#{connection.administration_id}#{form}"
+            today = clock.now().astimezone(clock.AMSTERDAM).date().isoformat()
+            self._table.put({"pk": REMOVED, "sk": place, "invoice_number": form, "removed_on": today})
         erased = 0
         # Until nothing is left: an order that was under way when the connection's own row went may leave a row behind.
         while rows := [Key(row["pk"], row["sk"]) for row in self._table.rows(partition(connection_id))]:

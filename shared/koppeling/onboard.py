@@ -8,7 +8,7 @@ from datetime import date
 
 from koppeling import catalogue, clock, connections, partner, queues
 from koppeling.booking.profile import Profile
-from koppeling.booking.suggest import check, suggest
+from koppeling.booking.suggest import check, check_statuses, suggest
 from koppeling.charts import Charts, load
 from koppeling.connections import Connection, Connections, Credentials, WebhookSecrets
 from koppeling.directory import Directory
@@ -95,7 +95,7 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
         Directory(table, connection_id, credentials, snelstart).read_whole()
     except Failure:
         # Whole or not at all: what is left to do is to add it again.
-        Connections(table).remove(connection_id)
+        Connections(table).remove(connection_id, booked=False)
         raise
     return Added(connection, webhook, warnings)
 
@@ -105,7 +105,7 @@ def profile_for(chart: Chart, statuses: ShopStatuses, today: date, toml: str | N
     profile = suggest(chart, statuses, today)
     if toml is not None:
         profile = profile.changed_by(toml)
-    problems = check(profile, chart)
+    problems = (*check(profile, chart), *check_statuses(profile, statuses))
     if problems:
         raise ProfileProblems(problems)
     return profile
@@ -115,14 +115,14 @@ def change_profile(table: Table, connection: Connection, toml: str) -> Connectio
     """Replace the profile by `toml` over the present one, when it fits the administration."""
     place = Workplace.open(table, connection)
     profile, chart = connection.profile.changed_by(toml), load(place.snelstart)
-    problems = check(profile, chart)
+    problems = (*check(profile, chart), *check_statuses(profile, ShopStatuses(connection.statuses)))
     if problems:
         raise ProfileProblems(problems)
     changed = replace(connection, profile=profile)
     _twice(Connections(table), changed)
-    Connections(table).save(changed)
+    Connections(table).save(changed, "profile")
     place.charts.keep(chart)
-    return changed
+    return Connections(table).get(connection.id) or changed
 
 
 def pause(table: Table, connection: Connection) -> Connection:
@@ -148,7 +148,7 @@ def resume(
     _demand_scopes(credentials.koppelsleutel)
     _demand_same(connection, Workplace.open(table, connection))
     connection = replace(connection, paused=None)
-    Connections(table).save(connection)
+    Connections(table).save(connection, "sealed_credentials", "status", "paused")
     return connection, requeue(table, connection, _kept)
 
 
@@ -160,7 +160,7 @@ def rotate(table: Table, connection: Connection) -> tuple[Connection, WebhookSec
     old = connection.webhook_secrets()
     webhook = WebhookSecrets((new_secret(), old.secrets[0]), new_url_key())
     changed = replace(connection, sealed_webhook=connections.seal_webhook(connection.id, webhook))
-    Connections(table).save(changed)
+    Connections(table).save(changed, "sealed_webhook")
     return changed, webhook
 
 
@@ -210,7 +210,14 @@ def _demand_same(connection: Connection, place: Workplace) -> None:
 
 
 def _twice(known: Connections, new: Connection) -> tuple[str, ...]:
-    """A shop connected to the same administration twice under two number forms would be booked twice: refused."""
+    """A shop connected to the same administration twice under two number forms would be booked twice: refused.
+
+    Also when the other one is gone, unless this one begins with orders from after that.
+    """
+    for form, removed_on in known.forms_before(new):
+        start = new.profile.start_date
+        if form != new.profile.invoice_number and (start is None or start <= removed_on):
+            raise Refused(catalogue.reason("number-two-forms"))
     for connection_id in known.all_ids():
         other = known.get(connection_id)
         if (

@@ -199,6 +199,12 @@ class Claim:
     _lease: Lease
     row: OrderRow
     _notes: list[str] = field(default_factory=list)
+    _facts: dict[str, str] = field(default_factory=dict)
+
+    def stated(self, *, total: str, currency: str) -> None:
+        """What the shop states, for the order's state to show; written with the next step."""
+        if self.row.own_sale() is None:
+            self._facts = {"total": total, "currency": currency}
 
     def note(self, *notes: str) -> None:
         """Remember notes; they are written with the next step."""
@@ -214,6 +220,7 @@ class Claim:
             "seen": seen,
             "plan_notes": list(notes),
         }
+        self._facts.clear()
         sale = self.row.own_sale() if booking.kind == "reversal" else None
         if sale:
             # An order is taken back by one credit booking: by this one, or by credit orders.
@@ -236,9 +243,16 @@ class Claim:
             remove=("reason",),
         )
 
-    def found_booked(self, verkoopboeking_id: str) -> None:
-        """The invoice of an earlier attempt was found; nothing is known to have been settled or sent yet."""
-        self._write({"state": "booked", "verkoopboeking_id": verkoopboeking_id}, remove=("reason",))
+    def found_booked(self, verkoopboeking_id: str, *, by_us: bool) -> None:
+        """The invoice is there already. `by_us`: this row's own earlier attempt, so nobody else can be settling it.
+
+        Otherwise another connection of the same shop, or one that was removed, may be settling it this very moment:
+        the mark makes us wait as long as for an attempt of our own.
+        """
+        values: dict[str, Any] = {"state": "booked", "verkoopboeking_id": verkoopboeking_id}
+        if not by_us:
+            values["settlement"] = Mark(clock.now()).as_dict()
+        self._write(values, remove=("reason",))
 
     def sending_settlement(self) -> None:
         """Before the settlement is sent (again)."""
@@ -328,7 +342,7 @@ class Claim:
         try:
             row = self._table.update(
                 self._key,
-                {**values, **notes, "updated_at": clock.iso(clock.now())},
+                {**self._facts, **values, **notes, "updated_at": clock.iso(clock.now())},
                 keep=keep,
                 remove=remove,
                 condition=condition,
@@ -337,6 +351,7 @@ class Claim:
         except ConditionFailed as error:
             raise LeaseLost from error
         self._notes.clear()
+        self._facts.clear()
         self.row = _read(row)
 
 
@@ -407,14 +422,14 @@ class Orders:
             raise Busy(now) from error
         return Claim(self._table, self.key(number), lease, _read(row))
 
-    def saw(self, number: str, seen: str) -> None:
-        """Remember that a paid order was looked at and that nothing about its booking has changed."""
+    def saw(self, number: str, seen: str, reason: Reason | None) -> None:
+        """Remember that a finished order was looked at, and what somebody should know of how it differs now."""
         with suppress(ConditionFailed):
             self._table.update(
                 self.key(number),
-                {"seen": seen},
-                condition="#state = :paid AND attribute_not_exists(#owner)",
-                given={"paid": "paid"},
+                {"seen": seen, "reason": reason.as_dict() if reason else None},
+                condition="#state IN (:paid, :credited) AND attribute_not_exists(#owner)",
+                given={"paid": "paid", "credited": "credited"},
             )
 
     def credit(self, number: str, by: str) -> None:

@@ -158,7 +158,7 @@ def _changed(place: Workplace, found: dict[str, str]) -> Iterator[str]:
 
 def _stale(row: OrderRow, seen_now: str) -> bool:
     """Whether the order changed since the row was written, or its run never came to a verdict."""
-    if row.state == "credited":
+    if row.state == "credited" and row.sale is None:
         return False
     return row.state == "received" or row.seen != seen_now
 

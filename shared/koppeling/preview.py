@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from koppeling import backoff, catalogue, clock, vies
 from koppeling.booking.credit import Original, credit_plan, reversal
-from koppeling.booking.decide import Credit, Ready, Skip, Waiting
+from koppeling.booking.decide import Credit, Ready, Skip, Waiting, taken_back
 from koppeling.booking.plan import Plan, plan, settlement
 from koppeling.booking.vat import LineKind
 from koppeling.charts import load
@@ -25,7 +25,7 @@ from koppeling.mijnwebwinkel.models import Order, Payments, ShapeError, ShopStat
 from koppeling.orders import Booking, OrderRow
 from koppeling.snelstart import invoices
 from koppeling.snelstart.models import Chart
-from koppeling.takeback import TAKEN_BACK, NotYet, Takeable, of_row, of_shop, original_of
+from koppeling.takeback import NotYet, Takeable, of_row, of_shop, original_of
 from koppeling.verdict import Verdict, verdict_by
 from koppeling.workplace import Workplace
 
@@ -221,8 +221,8 @@ class _Look:
             # Refused, this is what keeps it from being settled.
             settlement(booking.gateway, booking.method, profile, self.chart)
         try:
-            verdict, paid = self._verdict(order)
-            if row.state == "paid" and _taken_back(verdict) and not (order.credit_order_numbers or row.credited_by):
+            _, paid = self._verdict(order)
+            if row.state == "paid" and self._back(order, paid) and not (order.credit_order_numbers or row.credited_by):
                 return self._reversed(order, row, seen, paid)
             planned = self._as_booked(order, row, paid)
         except ConnectionRefused:
@@ -230,6 +230,9 @@ class _Look:
         except Refused as refused:
             return replace(seen, outcome="booked", reason=refused.reason, notes=row.notes)
         return replace(seen, outcome="booked", invoice=planned, notes=row.notes)
+
+    def _back(self, order: Order, paid: Payments | None) -> bool:
+        return taken_back(order, self.place.connection.profile, self.statuses, paid)
 
     def _as_booked(self, order: Order, row: OrderRow, paid: Payments | None) -> Invoice | None:
         booking = row.booking
@@ -244,7 +247,7 @@ class _Look:
         """An order that is not in the books, or whose taking back is under way."""
         verdict, paid = self._verdict(order)
         if row and row.reversing:
-            if _taken_back(verdict) and not order.credit_order_numbers:
+            if self._back(order, paid) and not order.credit_order_numbers:
                 return self._reversed(order, row, seen, paid)
             return replace(seen, outcome="booked", notes=row.notes)
         match verdict:
@@ -356,10 +359,6 @@ def _stands(row: OrderRow) -> bool:
     """Whether the invoice this order calls for is in the books: its own, or the one that takes it back."""
     to_reverse = row.reversing and row.booking is not None and row.booking.kind == "sale"
     return row.verkoopboeking_id is not None and not to_reverse
-
-
-def _taken_back(verdict: Verdict) -> bool:
-    return isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK
 
 
 def _way(gateway: str, method: str) -> str:

@@ -7,6 +7,11 @@ from koppeling.failures import Whose
 _TRY_AGAIN: Final = "U hoeft niets te doen: de koppeling probeert het vanzelf opnieuw."
 
 REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
+    "amount-credit-exceeds": (
+        "De creditorder is {total}, meer dan de {booked} waarvoor de oorspronkelijke bestelling is geboekt.",
+        "Controleer de creditorder in de webwinkel, of boek haar zelf in SnelStart.",
+        "owner",
+    ),
     "customer-being-made": (
         "De klant van deze bestelling wordt op dit moment voor een andere bestelling aangemaakt.",
         _TRY_AGAIN,
@@ -58,8 +63,8 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "bookkeeper",
     ),
     "number-two-forms": (
-        "Deze winkel is al aan deze administratie gekoppeld, met een andere vorm van factuurnummers.",
-        "Gebruik dezelfde vorm (invoice_number), of verwijder eerst de andere koppeling: anders wordt dubbel geboekt.",
+        "Deze winkel is of was al aan deze administratie gekoppeld, met een andere vorm van factuurnummers.",
+        "Gebruik dezelfde vorm (invoice_number), of verwijder de andere koppeling en begin na die dag (start_date).",
         "operator",
     ),
     "shop-access-refused": (
@@ -80,6 +85,16 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
     "shop-credit-waits": (
         "Deze creditorder wacht tot bestelling {of} is geboekt en betaald.",
         "U hoeft niets te doen, tenzij bestelling {of} geweigerd is: los dat dan eerst op.",
+        "owner",
+    ),
+    "shop-number-unknown": (
+        "Dit is geen gewoon bestelnummer; de webwinkel kent zulke bestellingen niet.",
+        "U hoeft niets te doen, tenzij er een bestelling ontbreekt: controleer dan wat de webhook meestuurt.",
+        "owner",
+    ),
+    "shop-restored": (
+        "De bestelling is in de webwinkel hersteld, nadat zij in de boeken was teruggeboekt.",
+        "Maak in de webwinkel een nieuwe bestelling met dezelfde inhoud, of boek de verkoop zelf in SnelStart.",
         "owner",
     ),
     "shop-other-shop": (

@@ -12,7 +12,7 @@ from typing import Literal
 
 from koppeling import backoff, catalogue, clock, partner, vies
 from koppeling.booking.credit import credit_plan, reversal
-from koppeling.booking.decide import Credit, Skip, Waiting
+from koppeling.booking.decide import Credit, Ready, Skip, Waiting
 from koppeling.booking.periods import first_open_days
 from koppeling.booking.plan import Plan, Settlement, plan, settlement
 from koppeling.booking.vat import CENT
@@ -31,9 +31,9 @@ from koppeling.snelstart.models import Chart
 from koppeling.snelstart.payments import Payment
 from koppeling.snelstart.relaties import Relatie
 from koppeling.table import Table, table
-from koppeling.takeback import TAKEN_BACK, NotYet, Takeable, of_row, of_shop, original_of
+from koppeling.takeback import NotYet, Takeable, of_row, of_shop, original_of
 from koppeling.telemetry import logger
-from koppeling.verdict import Verdict, queue_orders, verdict_on
+from koppeling.verdict import Verdict, queue_orders, verdict_on, was_taken_back
 from koppeling.workplace import Workplace
 
 _BUSY_SECONDS = 3.0
@@ -97,22 +97,24 @@ def sync_order(message: OrderMessage, deadline: Deadline) -> Later | None:
 
 
 def _look_again(place: Workplace, row: OrderRow, deadline: Deadline, message: OrderMessage) -> Later | None:
-    """A finished order was announced once more: nothing to do, unless it was taken back in the shop."""
-    if row.state == "credited":
-        if row.booking and row.booking.of:
-            # The run that settled a credit order may have died before it looked at the original.
-            place.orders.taken_back(row.booking.of)
+    """A finished order was announced once more: nothing to do, unless it changed in the shop."""
+    if row.booking and row.booking.of:
+        # The run that settled a credit order may have died before it looked at the original.
+        place.orders.taken_back(row.booking.of)
         return None
-    if row.reversing:
+    if row.state == "paid" and row.reversing:
         # A run died while it took this order back: its invoice may be in the books.
         return _Run(place.table, place.connection, place.orders.reopen(row.number), deadline, message).go()
-    return _look_at_paid(place, row, deadline, message)
+    if row.state == "credited" and row.sale is None:
+        return None
+    return _look_in_shop(place, row, deadline, message)
 
 
-def _look_at_paid(place: Workplace, row: OrderRow, deadline: Deadline, message: OrderMessage) -> Later | None:
+def _look_in_shop(place: Workplace, row: OrderRow, deadline: Deadline, message: OrderMessage) -> Later | None:
     try:
         order = place.shop.order(row.number)
-        verdict, _ = verdict_on(place, order)
+        verdict, asked = verdict_on(place, order)
+        back = was_taken_back(place, order, asked)
     except ConnectionRefused as refused:
         place.connection_refused(refused)
         return Later(_ASK_AGAIN_SECONDS)
@@ -121,12 +123,21 @@ def _look_at_paid(place: Workplace, row: OrderRow, deadline: Deadline, message: 
     except Refused:
         # It no longer says anything that could change what is in the books.
         return None
-    taken_back = isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK
-    if taken_back and not order.credit_order_numbers and not row.credited_by:
+    if row.state == "paid" and back and not order.credit_order_numbers and not row.credited_by:
         return _Run(place.table, place.connection, place.orders.reopen(row.number), deadline, message).go()
     if fingerprint(order) != row.seen:
         queue_orders(place, order.credit_order_numbers)
-        place.orders.saw(row.number, fingerprint(order))
+        place.orders.saw(row.number, fingerprint(order), _changed(row, order, verdict, back=back))
+    return None
+
+
+def _changed(row: OrderRow, order: Order, verdict: Verdict, *, back: bool) -> Reason | None:
+    """What somebody should know of an order that no longer is what was booked, and that nothing here may touch."""
+    sale = row.own_sale()
+    if row.sale and isinstance(verdict, Ready):
+        return catalogue.reason("shop-restored")
+    if sale and not back and order.total != sale.booking.total:
+        return _differs("amount-booked-differs", replace(sale.booking, total=order.total), booked=sale.booking.total)
     return None
 
 
@@ -188,8 +199,10 @@ class _Run:
         return self.later
 
     def _carry(self) -> None:
-        if not self.message.order_number.isdigit():
-            self.claim.skip(catalogue.reason("shop-test-order"), seen="")
+        number = self.message.order_number
+        if not number.isdigit():
+            is_test = number.endswith("T") and number[:-1].isdigit()
+            self.claim.skip(catalogue.reason("shop-test-order" if is_test else "shop-number-unknown"), seen="")
             return
         self._look_for_earlier_invoice()
         if self._to_be_sent() and not self._book():
@@ -211,12 +224,12 @@ class _Run:
             return
         found = invoices.find(self.place.snelstart, row.booking.factuurnummer)
         if found:
-            self._adopt(found, row.booking)
+            self._adopt(found, row.booking, by_us=True)
         elif not row.invoice.may_repeat(clock.now(), _settle_time()):
             wait = row.invoice.wait(clock.now(), _settle_time())
             raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), wait)
 
-    def _adopt(self, found: invoices.Found, booking: Booking) -> None:
+    def _adopt(self, found: invoices.Found, booking: Booking, *, by_us: bool) -> None:
         """The number exists: ours by uuid and amount, or somebody else's and not to be touched."""
         if not found.is_of(booking.order_uuid):
             self.underway = "invoice"
@@ -224,14 +237,14 @@ class _Run:
         if found.bedrag != booking.total:
             self.underway = "invoice"
             raise Refused(_differs("amount-booked-differs", booking, booked=found.bedrag))
-        self.claim.found_booked(found.verkoopboeking_id)
+        self.claim.found_booked(found.verkoopboeking_id, by_us=by_us)
 
     def _book(self) -> bool:
         """Read, plan, find the customer, send the invoice. False when there is nothing to book (yet)."""
         order = self._read()
         verdict, paid = verdict_on(self.place, order)
         if self.claim.row.reversing:
-            return self._reverse(order, verdict, paid)
+            return self._reverse(order, paid)
         if isinstance(verdict, Credit):
             return self._book_credit(order, verdict)
         if isinstance(verdict, Skip):
@@ -252,6 +265,7 @@ class _Run:
                 self.seen = UNREADABLE
             raise
         self.seen = fingerprint(order)
+        self.claim.stated(total=str(order.total.quantize(CENT)), currency=order.currency)
         return order
 
     def _book_credit(self, credit: Order, verdict: Credit) -> bool:
@@ -274,6 +288,9 @@ class _Run:
             return credit_plan(credit, found.original, profile, chart, asked, booked_on=day)
 
         planned = self._plan(draw)
+        if -planned.total > found.original.total:
+            amounts = {"total": catalogue.euro(-planned.total), "booked": catalogue.euro(found.original.total)}
+            raise Refused(catalogue.reason("amount-credit-exceeds", **amounts))
         self.place.orders.credit(verdict.of, credit.number)
         self._send_on_open_day(_Draft(credit, planned, Relatie(found.relatie_id), "credit", verdict.of), draw)
         return True
@@ -293,12 +310,12 @@ class _Run:
             verdict = None
         return of_shop(number, None if isinstance(verdict, Credit) else verdict)
 
-    def _reverse(self, order: Order, verdict: Verdict, paid: Payments | None) -> bool:
+    def _reverse(self, order: Order, paid: Payments | None) -> bool:
         """Take back the whole of an order that was cancelled or refunded after its booking."""
         sale = self.claim.row.own_sale()
         if sale is None:
             raise TypeError("an order to take back that was never booked")
-        if order.credit_order_numbers or not (isinstance(verdict, Skip) and verdict.reason.code in TAKEN_BACK):
+        if order.credit_order_numbers or not was_taken_back(self.place, order, paid):
             # Restored in the shop, or taken back there by credit orders, before anything of ours was booked.
             queue_orders(self.place, order.credit_order_numbers)
             self.claim.stay_paid(seen=fingerprint(order))
@@ -420,7 +437,7 @@ class _Run:
             if found is None:
                 self.underway = "invoice"
                 raise
-            self._adopt(found, booking)
+            self._adopt(found, booking, by_us=False)
             return
         self.underway = None
         self.claim.booked(verkoopboeking_id)

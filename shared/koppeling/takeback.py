@@ -13,9 +13,6 @@ from koppeling.booking.decide import Ready, Skip, Waiting
 from koppeling.failures import Reason
 from koppeling.orders import OrderRow, Sale
 
-TAKEN_BACK = frozenset({"shop-cancelled", "shop-refunded"})
-"""Why an order is skipped that, had it been booked before, is to be taken back."""
-
 
 @dataclass(frozen=True, slots=True)
 class Takeable:
@@ -47,9 +44,10 @@ def of_row(row: OrderRow) -> Takeable | NotYet | Skip:
 
 def of_shop(number: str, verdict: Ready | Skip | Waiting | None) -> NotYet | Skip:
     """What a credit order finds when nobody announced its original yet; the verdict is that on the original."""
-    if verdict is None or isinstance(verdict, Skip):
+    if isinstance(verdict, Skip):
         return Skip(catalogue.reason("shop-credit-of-unbooked", of=number))
-    return NotYet(catalogue.reason("shop-credit-waits", of=number), queue=True)
+    # None: the shop did not know it just now, which may pass.
+    return NotYet(catalogue.reason("shop-credit-waits", of=number), queue=verdict is not None)
 
 
 def original_of(number: str, sale: Sale) -> Original:

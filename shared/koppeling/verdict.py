@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 
 from koppeling import clock, queues
-from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide
+from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide, taken_back
 from koppeling.connections import Connections
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.models import Order, Payments, ShopStatuses
@@ -35,6 +35,11 @@ def verdict_by(place: Workplace, order: Order, statuses: ShopStatuses) -> tuple[
         # Paid, but the order does not say how: the journal depends on it.
         asked = place.shop.payments(order.number)
     return verdict, asked
+
+
+def was_taken_back(place: Workplace, order: Order, payments: Payments | None) -> bool:
+    """Whether an order that was booked has been cancelled or refunded since."""
+    return taken_back(order, place.connection.profile, _statuses(place, order.status), payments)
 
 
 def _statuses(place: Workplace, status: int) -> ShopStatuses:

@@ -180,22 +180,56 @@ def test_credit_announced_first(stage: Stage, home: Connected) -> None:
     assert [state(stage, home, each)[0] for each in (number, credit)] == ["credited", "credited"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "announced"), [({"status": CANCELLED}, True), ({"status": CANCELLED}, False), (None, False)]
-)
-def test_credit_of_what_was_never_booked(
-    stage: Stage, home: Connected, changes: Json | None, *, announced: bool
-) -> None:
-    """One never booked is never credited, whether its own message came, not yet came, or it does not exist."""
+@pytest.mark.parametrize("announced", [True, False])
+def test_credit_of_what_was_never_booked(stage: Stage, home: Connected, *, announced: bool) -> None:
+    """One never booked is never credited, whether its own message came or not yet came."""
     sale = thing()
     number = str(sale["number"])
-    if changes is not None:
-        stage.place(home, sale | changes)
+    stage.place(home, sale | {"status": CANCELLED})
     if announced:
         assert stage.deliver(home, number) is None
     credit = run(stage, home, credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"}))
     assert state(stage, home, credit) == ("skipped", "shop-credit-of-unbooked")
     assert of(stage, home, number) == []
+
+
+def test_credit_of_an_order_the_shop_does_not_know_just_now(stage: Stage, home: Connected) -> None:
+    """One 404 is no verdict: the credit order waits, and is booked once its original is."""
+    sale = thing()
+    number = str(sale["number"])
+    raw = credit_of(number, line(paid("121.00")), total="121.00", tax={"21": "21.00"})
+    stage.place(home, raw)
+    credit = str(raw["number"])
+    assert stage.deliver(home, credit) is not None
+    assert state(stage, home, credit) == ("waiting", "shop-credit-waits")
+    stage.place(home, sale)
+    assert stage.deliver(home, number) is None
+    assert stage.deliver(home, credit) is None
+    settled(stage, home, f"MWW{credit}")
+
+
+def test_a_credit_larger_than_its_original_is_refused(stage: Stage, home: Connected) -> None:
+    """More cannot be given back than was booked."""
+    sale = thing()
+    number = str(sale["number"])
+    stage.place(home, sale)
+    assert stage.deliver(home, number) is None
+    credit = run(stage, home, credit_of(number, line(paid("500.00")), total="500.00", tax={"21": "86.78"}))
+    assert state(stage, home, credit) == ("refused", "amount-credit-exceeds")
+
+
+def test_an_order_restored_after_its_reversal_says_so(stage: Stage, home: Connected) -> None:
+    """Cancelled by mistake, taken back, restored: it is not booked again in silence, it tells what to do."""
+    sale = thing()
+    number = str(sale["number"])
+    stage.place(home, sale)
+    assert stage.deliver(home, number) is None
+    stage.change(home, number, status=CANCELLED)
+    assert stage.deliver(home, number) is None
+    assert state(stage, home, number)[0] == "credited"
+    stage.change(home, number, status=4)
+    assert stage.deliver(home, number) is None
+    assert state(stage, home, number) == ("credited", "shop-restored")
 
 
 def test_credit_of_what_is_refused(stage: Stage, home: Connected) -> None:

@@ -288,6 +288,12 @@ def test_oss_does_not_book_on_the_collective_debtor(stage: Stage) -> None:
     assert invoices(stage, connected)[f"MWW{again['number']}"]["klant"]["id"] != klant["id"]
 
 
+def test_no_email_across_the_border(stage: Stage, home: Connected, oss: Connected) -> None:
+    """The relatie for orders without e-mail stands for many: what depends on who and where is refused."""
+    for connected, raw in ((home, untaxed(**reversed_to("BE"))), (oss, german())):
+        assert refusal(stage, connected, raw | {"debtor": raw["debtor"] | {"email": ""}}) == "customer-email-needed"
+
+
 def test_gift_card_as_payment(stage: Stage, home: Connected) -> None:
     """A redeemed gift card takes its debt away; VAT is that of the whole price, and what was paid is settled."""
     raw = sold(line(paid("121.00")), CARD, total="100.00", tax={"21": "21.00"})

@@ -20,7 +20,7 @@ from koppeling.booking.plan import (
     require_plain_euro,
     settlement,
 )
-from koppeling.booking.profile import Profile
+from koppeling.booking.profile import NUMBER_LENGTH, Profile
 from koppeling.booking.vat import CENT, with_vat, within
 from koppeling.catalogue import euro, reason
 from koppeling.failures import Refused
@@ -83,13 +83,18 @@ def reversal(
         booked, expected, number = euro(original.total), euro(order.total), original.factuurnummer
         raise Refused(reason("amount-booked-differs", invoice_number=number, booked=booked, expected=expected))
     heading = Heading(
-        factuurnummer=original.factuurnummer + REVERSED,
+        factuurnummer=reversed_number(original.factuurnummer),
         omschrijving=f"Annulering van factuur {original.factuurnummer}, webwinkelorder {order.number} ({order.uuid})",
         day=original.factuurdatum,
         booked_on=None,
         settlement=_refund(order, original, payments, profile, chart),
     )
     return replace(negative(draw_up(order, heading, profile, chart)), factuurdatum=on)
+
+
+def reversed_number(number: str) -> str:
+    """The number of the reversal of an invoice: C behind it, or in place of its first character where it is full."""
+    return number + REVERSED if len(number) < NUMBER_LENGTH else REVERSED + number[1:]
 
 
 def negative(sale: Plan) -> Plan:

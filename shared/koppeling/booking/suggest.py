@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from koppeling.booking.ledgers import DEMANDED, FUNCTIONS, GIFT_CARDS, cost_centre, fits, label
-from koppeling.booking.profile import Accounts, Profile
+from koppeling.booking.profile import NUMBER_LENGTH, Accounts, Profile
 from koppeling.booking.vat import SUFFIX, LineKind
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import ShopStatuses
@@ -186,3 +186,17 @@ def _journal_problems(profile: Profile, chart: Chart) -> Iterable[str]:
             yield f"Dagboek {number}, gekozen voor {payment}, is geen bank- of kasdagboek.{instead}"
     if "*" not in profile.journals:
         yield f'Er is geen dagboek gekozen voor alle overige betaalwijzen ("*").{instead}'
+
+
+def check_statuses(profile: Profile, statuses: ShopStatuses) -> tuple[str, ...]:
+    """What is wrong with the chosen statuses and the form of the numbers: one sentence each."""
+    problems = []
+    for status in profile.completed_statuses:
+        if not statuses.knows(status):
+            known = ", ".join(f"{one.status} ({one.description})" for one in statuses.statuses)
+            problems.append(f"Status {status} (completed_statuses) bestaat niet in de winkel; wel: {known}.")
+        elif status in (*statuses.cancelled(), *statuses.credit()):
+            problems.append(f"Status {status} ({statuses.describe(status)}) kan niet als afgerond gelden.")
+    if len(profile.number_for("1")) > NUMBER_LENGTH:
+        problems.append(f"De vorm {profile.invoice_number} (invoice_number) geeft nummers van meer dan 25 tekens.")
+    return tuple(problems)

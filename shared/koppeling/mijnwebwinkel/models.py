@@ -164,11 +164,14 @@ class Payments(Shape):
     gateway: str = ""
     method: str = ""
     count: int = 0
+    tests: int = 0
+    """Payments made in the provider's test mode."""
 
     @classmethod
     def parse(cls, payload: Mapping[str, Any]) -> "Payments":
         """From the answer of ``payments?embed=mutations``; its prices are in cents."""
-        real = [item for item in map(mapping, many(payload.get("payments"))) if not raw.yes(item, "isTest")]
+        listed = [mapping(item) for item in many(payload.get("payments"))]
+        real = [item for item in listed if not raw.yes(item, "isTest")]
         sums = [_mutations(many(item.get("mutations"))) for item in real]
         best = max(range(len(real)), key=lambda index: (sums[index][0], sums[index][2]), default=None)
         successful = real[best] if best is not None and (sums[best][0] or sums[best][2]) else {}
@@ -179,6 +182,7 @@ class Payments(Shape):
             gateway=raw.word(successful, "gateway"),
             method=raw.word(successful, "method"),
             count=len(real),
+            tests=len(listed) - len(real),
         )
 
 
