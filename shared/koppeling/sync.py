@@ -289,8 +289,8 @@ class _Run:
 
         planned = self._plan(draw)
         if -planned.total > found.original.total:
-            amounts = {"total": catalogue.euro(-planned.total), "booked": catalogue.euro(found.original.total)}
-            raise Refused(catalogue.reason("amount-credit-exceeds", **amounts))
+            total, booked = catalogue.euro(-planned.total), catalogue.euro(found.original.total)
+            raise Refused(catalogue.reason("amount-credit-exceeds", total=total, booked=booked))
         self.place.orders.credit(verdict.of, credit.number)
         self._send_on_open_day(_Draft(credit, planned, Relatie(found.relatie_id), "credit", verdict.of), draw)
         return True

@@ -253,7 +253,9 @@ def _few_orders(stage: Stage, connected: Connected) -> Connected:
     made = generate(7, 8, start=datetime.now(AMSTERDAM) - timedelta(days=1), span=timedelta(hours=1))
     present = order()
     address = present["debtor"]["address"]
-    present["debtor"] = {**present["debtor"], "address": {**address, "delivery": address["invoice"]}}
+    # A VAT number belongs to the invoice address alone.
+    place = {name: value for name, value in address["invoice"].items() if name != "taxnumber"}
+    present["debtor"] = {**present["debtor"], "address": {**address, "delivery": place}}
     test = order()
     raws = [each.raw for each in made if each.number != "27"]
     today = datetime.now(AMSTERDAM).date()

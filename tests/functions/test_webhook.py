@@ -168,7 +168,7 @@ def test_size_is_looked_at_first(fresh: Rig) -> None:
         ("{}", "order_number is missing"),
         ('{"data": {}}', "order_number is missing"),
         ('{"data": [1001]}', "order_number is missing"),
-        ('{"data": {"order_number": null}, "order_number": 1001}', "order_number is neither"),
+        ('{"data": {"order_number": null}}', "order_number is missing"),
         ('{"order_number": ' + "9" * 4_000 + "}", "order_number is neither"),
         *(
             (f'{{"order_number": {value}}}', "order_number is neither")
