@@ -123,7 +123,7 @@ def _imports(built: Path) -> list[Figure]:
 
 
 def _calls(made: World) -> list[Figure]:
-    connected = made.connect("Bench calls")
+    connected = made.connect_since_yesterday("Bench calls")
     first = _sales(1, number=1)[0]
     again = generator.makers_example(_today())
     second = {**again.raw, "number": 2, "debtor": first.raw["debtor"]}
@@ -149,7 +149,7 @@ def _counted(made: World, connected: Connected, name: str) -> Figure:
 
 def _batches(made: World) -> list[Figure]:
     """One order and ten in one invocation, warm, 100 ms an answer; the floor is one order's calls made bare in turn."""
-    connected = made.connect("Bench batches")
+    connected = made.connect_since_yesterday("Bench batches")
     made.shop.tell("settings", {"round_trip_ms": 100})
     made.books.tell("settings", {"latency_ms": 100})
     # Every order by a new customer: the dearest journey, one call to the shop and four to SnelStart.
@@ -215,7 +215,7 @@ def _invoke(made: World, connected: Connected, numbers: Sequence[str]) -> float:
 
 
 def _latency(made: World) -> list[Figure]:
-    connected = made.connect("Bench latency")
+    connected = made.connect_since_yesterday("Bench latency")
     made.shop.tell("settings", {"round_trip_ms": 50})
     made.books.tell("settings", {"latency_ms": 50})
     orders = _sales(_JOURNEYS, number=500)

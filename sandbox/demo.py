@@ -82,7 +82,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         with world(parameters={"SettleSeconds": "10"}, say=lambda line: console.print(f"[dim]{line}")) as made:
-            connected = made.connect("Fietsbel & Co")
+            connected = made.connect_since_yesterday("Fietsbel & Co")
             console.print(f"Connected: shop «Fietsbel & Co» with its administration, koppeling {connected.id}.")
             problems = _play(made, connected, Cast.draw(SEED), console)
     except WorldError as error:

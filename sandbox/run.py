@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parameters={"SettleSeconds": "10", "PollRate": "rate(1 minute)"},
             say=lambda line: console.print(f"[dim]{line}"),
         ) as made:
-            connected = made.connect("Fietsbel & Co")
+            connected = made.connect_since_yesterday("Fietsbel & Co")
             made.shop.tell("settings", {"round_trip_ms": chosen.answer_ms})
             made.books.tell("settings", {"latency_ms": chosen.answer_ms})
             _show(made, connected, console)

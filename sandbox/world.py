@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -126,6 +128,11 @@ class World:
             administration=made["id"],
             koppelsleutel=key,
         )
+
+    def connect_since_yesterday(self, name: str) -> Connected:
+        """The same, booking orders from yesterday on: orders of a few minutes ago, just after midnight, too."""
+        yesterday = datetime.now(ZoneInfo("Europe/Amsterdam")).date() - timedelta(days=1)
+        return self.connect(name, profile=f"start_date = {yesterday.isoformat()}\n")
 
     def place(self, connected: Connected, orders: Sequence[Mapping[str, Any]]) -> None:
         """Let the shop have these orders (raw, as its API states them)."""
