@@ -42,3 +42,15 @@ def test_a_new_connections_first_orders_read_no_reference_data_again(stage: Stag
     for _ in range(3):
         stage.deliver(connected, stage.sale(connected))
     assert stage.books.ask("calls", administration=connected.administration)["reference"] == 0
+
+
+def test_a_filter_that_is_not_understood_is_asked_in_its_plainest_form(stage: Stage, connected: Connected) -> None:
+    """Whether SnelStart takes `or` in a filter is not documented: a refusal of it costs a call, never an order."""
+    stage.books.tell(
+        "faults",
+        {"kind": "400", "method": "GET", "path": "/relaties", "times": 1, "administration": connected.administration},
+    )
+    number = stage.sale(connected)
+    assert stage.deliver(connected, number) is None
+    assert stage.row(connected, number).state == "paid"
+    stage.demand_once(connected, number)

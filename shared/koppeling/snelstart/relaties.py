@@ -75,7 +75,14 @@ def matching(snelstart: SnelStart, email: str, changed_since: datetime | None) -
     if changed_since:
         wall_clock = changed_since.astimezone(AMSTERDAM)
         clauses.append(f"ModifiedOn gt datetime'{wall_clock:%Y-%m-%dT%H:%M:%S}'")
-    return [customer for customer in customers(snelstart, " or ".join(clauses)) if customer.email]
+    try:
+        found = list(customers(snelstart, " or ".join(clauses)))
+    except SnelStartRefused:
+        # The documentation shows no `or`: asked one by one then, by address alone.
+        found = [
+            customer for spelling in spellings for customer in customers(snelstart, f"Email eq {literal(spelling)}")
+        ]
+    return [customer for customer in found if customer.email]
 
 
 def oldest(found: Iterable[Customer], email: str) -> Relatie | None:
