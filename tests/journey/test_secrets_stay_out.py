@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY, Connected, World, wait_until
-from tests.journey.steps import announce, book, connect, fault, generated, reach, rows_of, sale, standing
+from tests.journey.steps import announce, book, connect, fault, generated, rows_of, sale, standing
 
 RESTING = ("paid", "refused", "waiting")
 QUEUES = ("OrderQueueUrl", "OrderDeadLetterQueueUrl", "PollQueueUrl", "PollDeadLetterQueueUrl")
@@ -77,7 +77,13 @@ def eventful(stage: World) -> tuple[Connected, set[str]]:
     with fault(stage, "shop", kind="403", path="/v1/(store|orders)(/|$)", store=connected.shop_token):
         stage.deployment.poll()
         announce(stage, connected, [1031])
-        reach(stage, connected, {"1031": "refused"})
+        # Whoever asks first finds the token refused: the poll, and the order is kept, or the worker, and it is refused.
+        wait_until(
+            lambda: stage.koppeling("show", connected.id)["status"] == "paused",
+            45,
+            "the connection to be paused",
+            every=1.0,
+        )
     stage.koppeling("resume", connected.id)
     stage.koppeling("rotate", connected.id)
     # one more invocation of each function: what a thread of theirs wrote last comes with it
