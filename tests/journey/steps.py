@@ -15,7 +15,7 @@ from sandbox.orders import GeneratedOrder
 from sandbox.world import Connected, World, WorldError, wait_until
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 90.0
 _SENDERS = 4
 
 type Json = dict[str, Any]

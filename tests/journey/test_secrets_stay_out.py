@@ -80,7 +80,7 @@ def eventful(stage: World) -> tuple[Connected, set[str]]:
         # Whoever asks first finds the token refused: the poll, and the order is kept, or the worker, and it is refused.
         wait_until(
             lambda: stage.koppeling("show", connected.id)["status"] == "paused",
-            45,
+            90,
             "the connection to be paused",
             every=1.0,
         )
