@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide
+from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide, taken_back
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import Payments
 from tests.booking.world import STATUSES, line, order, paid, profile, simple
@@ -167,3 +167,29 @@ def test_linked_number_with_a_status_not_listed() -> None:
     with pytest.raises(Refused) as raised:
         decide(simple(credited_order_number=28, status=77), profile(), STATUSES)
     assert raised.value.reason.code == "shop-credit-status-unknown"
+
+
+def test_a_payment_in_test_mode_is_no_payment() -> None:
+    """A provider's test payment beside the shop's legacy word "Successful" leaves the order unpaid."""
+    payment = {"gateway_name": "mollie", "method_name": "ideal", "status": {"id": 1}}
+    elsewhere, tested = Payments(), Payments(tests=1)
+    assert outcome(elsewhere, payment_status="unknown", payment=payment) == ("ready", "")
+    assert outcome(tested, payment_status="unknown", payment=payment) == ("waiting", "shop-not-paid")
+
+
+@pytest.mark.parametrize(
+    ("changes", "back"),
+    [
+        ({}, False),
+        ({"status": 5}, True),
+        ({"payment_status": "refunded"}, True),
+        ({"status": 5, "total": "0.00", "lines": ()}, True),
+        ({"status": 5, "date": "2020-01-01"}, True),
+    ],
+)
+def test_taken_back_whatever_else_changed(changes: dict[str, Any], *, back: bool) -> None:
+    """A booked order that is cancelled or refunded is taken back, also when it would be skipped for another cause."""
+    changed = simple(**{name: value for name, value in changes.items() if name not in ("total", "lines")})
+    if "total" in changes:
+        changed = changed.model_copy(update={"total": Decimal(0), "lines": ()})
+    assert taken_back(changed, profile(start_date=date(2026, 1, 1)), STATUSES) is back

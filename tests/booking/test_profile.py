@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from koppeling.booking.plan import plan
 from koppeling.booking.profile import Accounts, Customers, Profile, ProfileError
-from koppeling.booking.suggest import check, suggest
+from koppeling.booking.suggest import check, check_statuses, suggest
 from koppeling.mijnwebwinkel.models import ShopStatuses
 from tests.booking.world import ACCOUNTS, STATUSES, chart, profile, simple
 
@@ -183,3 +183,19 @@ def test_check_names_the_choice(choices: dict[str, Any], words: tuple[str, ...])
     problems = check(profile(**choices), CHART)
     assert len(problems) == 1
     assert all(word in problems[0] for word in words)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"completed_statuses": (77,)}, "77"),
+        ({"completed_statuses": (4, 5)}, "5"),
+        ({"invoice_number": "M" * 25 + "{number}"}, "25"),
+    ],
+)
+def test_choices_the_shop_cannot_meet(changes: dict[str, Any], word: str) -> None:
+    """An unknown status, one that means cancelled, and a form that is always too long are told at once."""
+    assert check_statuses(profile(), STATUSES) == ()
+    problems = check_statuses(profile(**changes), STATUSES)
+    assert len(problems) == 1
+    assert word in problems[0]
