@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import pytest
+
+from koppeling import catalogue, onboard
+from koppeling.connections import Connections
+from koppeling.failures import Refused
+from tests.exactly_once.rig import PROFILE, Connected, Stage
+
+
+def _again(stage: Stage, connected: Connected, profile: str) -> Connected:
+    """The same shop connected to the same administration once more."""
+    key = connected.connection.credentials().koppelsleutel
+    added = onboard.add(stage.table, "tweeling", connected.shop_token, key, profile)
+    return replace(connected, connection=added.connection)
+
+
+def test_a_twin_does_not_pay_what_the_other_may_be_paying(stage: Stage, connected: Connected) -> None:
+    """An invoice found under our number that this row never sent is settled only after the settle time."""
+    twin = _again(stage, connected, PROFILE)
+    number = stage.sale(connected)
+    stage.trouble(connected, "cut-before", "/bankboekingen")
+    assert stage.deliver(connected, number) is not None
+    before = stage.calls(connected)["POST /bankboekingen"]
+    assert stage.deliver(twin, number) is not None
+    assert stage.calls(connected)["POST /bankboekingen"] == before
+    for one in (connected, twin):
+        stage.time_passes(one)
+        assert stage.until_done(one, number).state == "paid"
+    stage.demand_once(connected, number)
+    stage.disconnect(twin)
+
+
+def test_another_form_of_numbers_after_a_removal_is_refused(stage: Stage) -> None:
+    """The orders of before would be booked twice; the same form, or a start after that day, is fine."""
+    connected = stage.connect()
+    stage.disconnect(connected)
+    other = PROFILE.replace("MWW", "WEB")
+    with pytest.raises(Refused) as raised:
+        _again(stage, connected, other)
+    assert raised.value.reason.code == "number-two-forms"
+    stage.disconnect(_again(stage, connected, PROFILE))
+    later = 'invoice_number = "WEB{number}"\nstart_date = 2999-01-01\n'
+    stage.disconnect(_again(stage, connected, later))
+
+
+def test_a_pause_survives_an_edit_that_began_before_it(stage: Stage, connected: Connected) -> None:
+    """An edit writes what it is about, and nothing it read before somebody else changed it."""
+    known = Connections(stage.table)
+    stale = known.get(connected.id)
+    assert stale is not None
+    known.pause(stale, catalogue.reason("koppeling-paused"))
+    known.save(replace(stale, profile=stale.profile.changed_by("payment_term_days = 30")), "profile")
+    now = known.get(connected.id)
+    assert now is not None
+    assert now.paused is not None
+    assert now.profile.payment_term_days == 30
