@@ -8,6 +8,10 @@ _IN_QUEUE = (5.0, 15.0, 45.0, 120.0, 300.0)
 
 _DUE_LONGEST = timedelta(hours=1)
 _POLL = timedelta(minutes=15)
+_PUT_OFF = timedelta(hours=4)
+
+RENEW_PUT_OFF = 8
+"""After how many times of putting off the due time on the row is set anew: by then an hour at the least has passed."""
 
 _WAITING_LONGEST = timedelta(hours=24)
 WAITING_GIVEN_UP = timedelta(days=90)
@@ -21,6 +25,19 @@ def in_queue(attempts: int) -> float | None:
     if attempts > len(_IN_QUEUE):
         return None
     return _IN_QUEUE[max(0, attempts - 1)] * random.uniform(1.0, 1.1)  # noqa: S311 -- spreading, no secret
+
+
+def put_off(wait: float, times: int) -> float:
+    """Seconds until an order that found no room in SnelStart's limits asks again, having done so `times` times.
+
+    The wait itself and a random part that doubles: so many as wait must not all ask at once.
+    """
+    return wait + random.uniform(0.0, min(5.0 * 2.0 ** min(times, 10), 600.0))  # noqa: S311 -- spreading, no secret
+
+
+def put_off_due(now: datetime) -> datetime:
+    """When the poll should ask for an order that was put off, should its message be lost: far later than it takes."""
+    return now + _PUT_OFF
 
 
 def due(now: datetime, attempts: int) -> datetime:

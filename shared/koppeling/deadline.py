@@ -21,7 +21,11 @@ class Deadline:
         """That many seconds from now."""
         return cls(time.monotonic() + seconds)
 
+    def over(self, seconds: float = 0.0) -> bool:
+        """Whether fewer than this many seconds are left."""
+        return time.monotonic() + seconds > self.at
+
     def demand(self, seconds: float) -> None:
         """`Unavailable` unless this many seconds are left."""
-        if time.monotonic() + seconds > self.at:
+        if self.over(seconds):
             raise Unavailable(catalogue.reason("koppeling-no-time-left"), 1.0)

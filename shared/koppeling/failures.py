@@ -61,6 +61,10 @@ class Unsettled(Unavailable):
     """
 
 
+class Throttled(Unavailable):
+    """No call is made now, so nothing fails: SnelStart's limits leave no room, or a side does not answer at all."""
+
+
 class Unknown(Failure):
     """A write whose outcome is not known.
 

@@ -2,19 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import batched
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from koppeling import aws, catalogue
 from koppeling.failures import Unavailable
-from koppeling.messages import OrderMessage, PollMessage
+from koppeling.messages import ActivationMessage, ImportMessage, OrderMessage, PollMessage, ReconcileMessage
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 _BATCH = 10
+_LONGEST_DELAY = 900
+_TRIES = 3
+"""As often as an entry is sent that failed alone; boto3 itself repeats only what failed as a whole."""
 
 
 def send_orders(queue_url: str, messages: Iterable[OrderMessage]) -> int:
     """Queue orders; how many. `Unavailable` as soon as SQS has not taken one (those before it are queued)."""
     return _send(queue_url, ((message.to_body(), message.connection_id, 0) for message in messages))
+
+
+def send_again(queue_url: str, message: OrderMessage, seconds: float) -> None:
+    """Queue an order anew, to come back after this long (900 s at the most): a new message, received never before."""
+    delay = max(1, min(round(seconds), _LONGEST_DELAY))
+    _send(queue_url, [(message.to_body(), message.connection_id, delay)])
+
+
+def send_import(queue_url: str, message: ImportMessage, seconds: float = 0.0) -> None:
+    """Have an import go on after this long, 900 s at the most."""
+    _send(queue_url, [(message.to_body(), message.connection_id, min(round(seconds), _LONGEST_DELAY))])
 
 
 def send_polls(queue_url: str, connection_ids: Sequence[str], per_second: int) -> int:
@@ -23,22 +41,52 @@ def send_polls(queue_url: str, connection_ids: Sequence[str], per_second: int) -
     return _send(queue_url, polls)
 
 
+def send_reconciles(
+    queue_url: str, messages: Iterable[ReconcileMessage], seconds: float = 0.0, apart: float = 0.0
+) -> int:
+    """Queue comparisons with the books after this long, each a little after the one before; how many."""
+    return _send(
+        queue_url,
+        ((one.to_body(), one.connection_id, round(seconds + index * apart)) for index, one in enumerate(messages)),
+    )
+
+
+def send_activation(queue_url: str, message: ActivationMessage, seconds: float = 0.0) -> None:
+    """Queue what SnelStart told of a connection, to be carried out after this long (900 s at the most)."""
+    _send(queue_url, [(message.to_body(), message.connection_id, round(seconds))])
+
+
 def _send(queue_url: str, entries: Iterable[tuple[str, str, int]]) -> int:
     sent = 0
     for batch in batched(entries, _BATCH, strict=False):
-        try:
-            answer = aws.sqs().send_message_batch(
-                QueueUrl=queue_url,
-                Entries=[
-                    # The group makes SQS serve quiet shops first when one shop fills the queue.
-                    {"Id": str(index), "MessageBody": body, "MessageGroupId": group, "DelaySeconds": min(delay, 900)}
-                    for index, (body, group, delay) in enumerate(batch)
-                ],
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise Unavailable(catalogue.reason("koppeling-queue-unavailable")) from error
-        # Entries that failed come in an answer that says 200.
-        if answer.get("Failed"):
+        left = [_entry(index, *one) for index, one in enumerate(batch)]
+        for _ in range(_TRIES):
+            left = _not_taken(queue_url, left)
+            if not left:
+                break
+        else:
             raise Unavailable(catalogue.reason("koppeling-queue-unavailable"))
         sent += len(batch)
     return sent
+
+
+def _entry(index: int, body: str, group: str, delay: int) -> "SendMessageBatchRequestEntryTypeDef":
+    # The group makes SQS serve quiet shops first when one shop fills the queue.
+    return {
+        "Id": str(index),
+        "MessageBody": body,
+        "MessageGroupId": group,
+        "DelaySeconds": min(delay, _LONGEST_DELAY),
+    }
+
+
+def _not_taken(
+    queue_url: str, entries: list["SendMessageBatchRequestEntryTypeDef"]
+) -> list["SendMessageBatchRequestEntryTypeDef"]:
+    """Send up to ten messages; those that failed, which an answer that says 200 tells of."""
+    try:
+        answer = aws.sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
+    except (ClientError, BotoCoreError) as error:
+        raise Unavailable(catalogue.reason("koppeling-queue-unavailable")) from error
+    failed = {each["Id"] for each in answer.get("Failed", [])}
+    return [entry for entry in entries if entry["Id"] in failed]

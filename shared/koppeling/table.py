@@ -101,7 +101,7 @@ class Table:
         }
         if condition:
             request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        return read_row(self._call("update_item", **request)["Attributes"])
+        return read_row(_part(self._call("update_item", **request), "Attributes"))
 
     def rows(self, pk: str, prefix: str = "") -> Iterator[Row]:
         """All rows of a partition whose sort key begins with `prefix`, in order, page by page."""
@@ -125,7 +125,7 @@ class Table:
         wanted = [key.wire() for key in keys]
         while wanted:
             answer = self._call("batch_get_item", RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}})
-            for wire in answer["Responses"].get(self._name, []):
+            for wire in _part(answer, "Responses").get(self._name, []):
                 row = read_row(wire)
                 found[Key(row["pk"], row["sk"])] = row
             wanted = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
@@ -135,7 +135,7 @@ class Table:
         start: dict[str, Any] = {}
         while True:
             answer = self._call("query", **query, **start)
-            yield from (read_row(wire) for wire in answer["Items"])
+            yield from (read_row(wire) for wire in _part(answer, "Items"))
             if not answer.get("LastEvaluatedKey"):
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -152,6 +152,13 @@ class Table:
         except BotoCoreError as error:
             raise Unavailable(catalogue.reason("koppeling-storage-unavailable")) from error
         return answer
+
+
+def _part(answer: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 -- any part of an answer
+    """What an answer always holds; without it, it was none."""
+    if name not in answer:
+        raise Unavailable(catalogue.reason("koppeling-storage-unavailable"))
+    return answer[name]
 
 
 def _names(condition: str) -> list[str]:

@@ -5,19 +5,25 @@ The shop's tokens travel in the URL, and httpx prints URLs: in its INFO line, in
 """
 
 import json
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Final, Literal
 
 import httpx
 import stamina
 import stamina.instrumentation
+
+from koppeling import telemetry
+from koppeling.secret import silence
+from koppeling.telemetry import Metric
 
 READ_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 WRITE_TIMEOUT = httpx.Timeout(20.0, connect=3.0)
@@ -28,6 +34,39 @@ _LONGEST_RETRY_AFTER = 5.0
 """A longer Retry-After is not waited for inside a function: the order is put off instead."""
 
 _MAX_BODY = 20 * 1024 * 1024
+_LONGEST_WAIT = 86_400.0
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+SILENT: Final = 0
+"""Told in place of a status: no answer came in the time there was for it."""
+
+Answered = Callable[[int, float | None], None]
+"""Tell the status and the Retry-After seconds of an attempt's answer, or `SILENT`."""
+
+Around = Callable[[], AbstractContextManager[Answered]]
+"""What every single attempt is made within: entered before it is sent, told how it was answered."""
+
+
+def freely() -> AbstractContextManager[Answered]:
+    """Around a call that needs no leave and tells nobody."""
+    return nullcontext(lambda _status, _retry_after: None)
+
+
+def within(outer: Around, inner: Around) -> Around:
+    """Around a call that needs the leave of two; the inner one is asked only when the outer one gave it."""
+
+    @contextmanager
+    def both() -> Iterator[Answered]:
+        with outer() as tell_outer, inner() as tell_inner:
+
+            def tell(status: int, retry_after: float | None) -> None:
+                tell_outer(status, retry_after)
+                tell_inner(status, retry_after)
+
+            yield tell
+
+    return both
 
 
 class NotSent(Exception):
@@ -43,7 +82,7 @@ class Answer:
     """A status and the decoded JSON body; `body` is None where it was no JSON."""
 
     status: int
-    body: Any
+    body: Any = field(repr=False)
     retry_after: float | None
 
     @property
@@ -55,8 +94,7 @@ class Answer:
 @cache
 def client() -> httpx.Client:
     """The process's one HTTP client: connections are kept and reused across invocations."""
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    silence()
     stamina.instrumentation.set_on_retry_hooks([])
     made = httpx.Client(
         limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
@@ -70,11 +108,16 @@ def client() -> httpx.Client:
 
 
 def read(
-    url: str, *, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    params: Mapping[str, str | int] | None = None,
+    headers: Mapping[str, str] | None = None,
+    around: Around = freely,
 ) -> Answer:
     """GET, tried at most three times within 15 seconds on 429, 5xx, a cut or a time-out.
 
-    Raises `NotSent` or `NoAnswer` when no attempt was answered; any status that remains is the caller's to judge.
+    Raises `NotSent` or `NoAnswer` when no attempt was answered, and whatever `around` raises; any status that remains
+    is the caller's to judge.
     """
     answer: Answer | None = None
     try:
@@ -83,7 +126,7 @@ def read(
         ):
             with attempt:
                 answer = None
-                answer = _send("GET", url, READ_TIMEOUT, params=params, headers=headers)
+                answer = _send("GET", url, READ_TIMEOUT, around, params=params, headers=headers)
                 _demand_lasting(answer)
     except _TemporaryAnswer as exhausted:
         return exhausted.answer
@@ -98,9 +141,17 @@ def write(
     content: bytes | None = None,
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    around: Around = freely,
+    timeout: httpx.Timeout | None = None,
+    method: Literal["POST", "PUT", "DELETE"] = "POST",
 ) -> Answer:
-    """POST, sent once and never repeated here. Raises `NotSent` or `NoAnswer`."""
-    return _send("POST", url, WRITE_TIMEOUT, content=content, data=form, headers=headers)
+    """A call that changes something, sent once and never repeated here.
+
+    Raises `NotSent`, `NoAnswer` or what `around` raises.
+
+    `timeout`: that of a write unless told; one whose answer is worth less waiting has a shorter one.
+    """
+    return _send(method, url, timeout or WRITE_TIMEOUT, around, content=content, data=form, headers=headers)
 
 
 class _TemporaryAnswer(Exception):
@@ -121,27 +172,68 @@ def _worth_repeating(error: Exception) -> bool | timedelta:
     return isinstance(error, _TemporaryAnswer | NotSent | NoAnswer)
 
 
-def _send(method: str, url: str, timeout: httpx.Timeout, **request: Any) -> Answer:  # noqa: ANN401 -- handed on to httpx
+def _send(
+    method: str,
+    url: str,
+    timeout: httpx.Timeout,
+    around: Around,
+    **request: Any,  # noqa: ANN401 -- handed on to httpx
+) -> Answer:
     """One request. No exception of httpx leaves this function: their texts and requests hold the URL."""
     failure: Callable[[], Exception]
-    try:
-        response = client().request(method, url, timeout=timeout, **request)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-        failure = NotSent
-    except (httpx.HTTPError, httpx.InvalidURL):
-        failure = NoAnswer
-    else:
-        return Answer(response.status_code, _decode(response), _retry_after(response))
+    with around() as answered:
+        try:
+            answer = _fetch(method, url, timeout, **request)
+        except (httpx.ConnectError, httpx.PoolTimeout):
+            failure = NotSent
+        except httpx.ConnectTimeout:
+            failure = NotSent
+            answered(SILENT, None)
+        except httpx.TimeoutException:
+            failure = NoAnswer
+            answered(SILENT, None)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            failure = NoAnswer
+        else:
+            if answer.status == httpx.codes.TOO_MANY_REQUESTS:
+                telemetry.count(Metric.THROTTLED)
+            answered(answer.status, answer.retry_after)
+            return answer
     raise failure()
 
 
-def _decode(response: httpx.Response) -> Any:  # noqa: ANN401 -- any JSON
-    if len(response.content) > _MAX_BODY:
-        return None
+def _fetch(method: str, url: str, timeout: httpx.Timeout, **request: Any) -> Answer:  # noqa: ANN401 -- handed on to httpx
+    """An answer, read for no longer than a whole time-out and no further than the largest body.
+
+    httpx's own time-out is about each piece: an answer that drips would hold an order, one without end the memory.
+    """
+    with client().stream(method, url, timeout=timeout, **request) as response:
+        content, ends = bytearray(), time.monotonic() + (timeout.read or 0.0)
+        for piece in response.iter_bytes():
+            content += piece
+            if time.monotonic() > ends:
+                raise httpx.ReadTimeout("it takes too long")
+            if len(content) > _MAX_BODY:
+                return Answer(response.status_code, None, _retry_after(response))
+        return Answer(response.status_code, _decode(bytes(content)), _retry_after(response))
+
+
+def _decode(content: bytes) -> Any:  # noqa: ANN401 -- any JSON
     try:
-        return json.loads(response.content, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        body = json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, ArithmeticError, RecursionError):
+        # ArithmeticError: an exponent beyond what a Decimal holds.
         return None
+    return _readable(body) if _SURROGATE.search(content) else body
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 -- any JSON
+    """The same with U+FFFD for every half of a surrogate pair, which no UTF-8, and so no store, can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    return {_readable(name): _readable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _no_constant(name: str) -> None:
@@ -149,14 +241,14 @@ def _no_constant(name: str) -> None:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or an HTTP date."""
+    """Seconds from a Retry-After header, which holds seconds or an HTTP date; a day at the most."""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return min(float(value), 86_400.0)
+        return min(float(value), _LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)

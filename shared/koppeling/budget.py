@@ -1,0 +1,287 @@
+"""SnelStart's limits on one administration, shared by every process that calls it.
+
+A process buys calls in chunks: one conditional write on the administration's row, whose version keeps two buyers from
+buying the same. What an order does not use goes to the process's purse for the next one, and ten orders of a batch
+buy together. So an order costs one write at the most, and no call is made that was not bought.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from threading import Condition, Lock
+from typing import Final
+
+from koppeling import catalogue, clock
+from koppeling.allowance import LIFETIME, Buyer, Limits, Spent, Wait
+from koppeling.failures import Throttled, Unavailable
+from koppeling.table import ConditionFailed, Key, Row, Table
+from koppeling.transport import Answered
+
+CHUNK: Final = 4
+"""The calls of an order of a new customer: find it, make it, book the invoice, settle it."""
+
+_ENOUGH = 2
+"""The calls of an order of a known customer: with so many in the purse nothing is bought."""
+
+_TRIES = 12
+_PATIENCE_SECONDS = 8.0
+"""How long an order waits for another one of its process before it goes back to the queue."""
+
+_AT_ONCE_SECONDS = 5.0
+_TOO_MANY = 429
+_WORTH_LETTING_GO = 5
+_ROW_SECONDS = 2 * 3600
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Calls that were bought together, worthless after `until` (seconds since 1970)."""
+
+    calls: int
+    until: float
+
+
+@dataclass(slots=True)
+class Purse:
+    """What this process has bought of one administration's calls. For any number of threads."""
+
+    table: Table
+    administration_id: str
+    limits: Limits
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    _turn: Lock = field(default_factory=Lock)
+    _room: Condition = field(default_factory=Condition)
+    _wanting: int = 0
+    _under_way: int = 0
+    _loose: list[_Chunk] = field(default_factory=list)
+    _spent: Spent | None = None
+    _version: int = 0
+    _shut: dict[bool, tuple[float, str]] = field(default_factory=dict)
+
+    def enter(self) -> None:
+        """One order more of this process. `Throttled` when it has as many under way as it may for too long."""
+        with self._room:
+            if not self._room.wait_for(lambda: self._under_way < self.limits.a_process, _PATIENCE_SECONDS):
+                raise _throttled(1.0)
+            self._under_way += 1
+
+    def leave(self, chunk: _Chunk | None) -> None:
+        """An order less; what it did not use is for the next."""
+        if chunk and chunk.calls:
+            with self._turn:
+                self._loose.append(chunk)
+        with self._room:
+            self._under_way -= 1
+            idle = self._under_way == 0
+            self._room.notify()
+        if idle:
+            self._let_go()
+
+    def chunk(self, *, live: bool) -> _Chunk:
+        """Calls for one order: out of the purse, or bought. `Throttled` when there are none to be had now."""
+        with self._room:
+            self._wanting += 1
+        try:
+            with self._turn:
+                return self._out_of_purse() or self._bought(live=live)
+        finally:
+            with self._room:
+                self._wanting -= 1
+
+    def shut(self, *, live: bool) -> float | None:
+        """Seconds for which it is known, without asking, that nothing can be had; None when it may be tried."""
+        until, _ = self._shut.get(live, (0.0, ""))
+        left = until - _now()
+        return left if left > 0 else None
+
+    def refused(self, retry_after: float | None) -> None:
+        """A 429 all the same: every process stands still for as long as it says, and goes slower afterwards."""
+        with self._turn:
+            self._loose.clear()
+            changed = self._change(lambda spent: spent.refused(retry_after, _now()))
+            self._shut = dict.fromkeys((True, False), (changed.blocked_until, "blocked"))
+
+    def _out_of_purse(self) -> _Chunk | None:
+        now = _now()
+        self._loose = [chunk for chunk in self._loose if chunk.until > now]
+        hold = (self._spent or Spent()).holds.get(self.name)
+        if sum(chunk.calls for chunk in self._loose) < _ENOUGH or not hold or hold.at_once < self._under_way:
+            return None
+        # Of the oldest first; an order that needs more than these buys more.
+        first = self._loose[0]
+        taken = _Chunk(min(first.calls, CHUNK), first.until)
+        first.calls -= taken.calls
+        self._loose = [chunk for chunk in self._loose if chunk.calls]
+        return taken
+
+    def _bought(self, *, live: bool) -> _Chunk:
+        left = self.shut(live=live)
+        if left is not None:
+            raise _throttled(left)
+        with self._room:
+            calls, buyer = CHUNK * max(1, self._wanting), Buyer(self.name, self._under_way, live)
+        until = _now() + LIFETIME
+        wait = self._buy(calls, buyer)
+        if wait and calls > CHUNK:
+            calls = CHUNK
+            wait = self._buy(calls, buyer)
+        if wait:
+            raise self._sent_away(wait, live=live)
+        if calls > CHUNK:
+            self._loose.append(_Chunk(calls - CHUNK, until))
+        return _Chunk(CHUNK, until)
+
+    def _buy(self, calls: int, buyer: Buyer) -> Wait | None:
+        """Buy, or how long to wait. What this process remembers is believed only as long as it says yes."""
+        asked = self._spent is None
+        for tried in range(_TRIES):
+            spent = self._spent or self._read()
+            outcome = spent.buy(calls, buyer, self.limits, _now())
+            if isinstance(outcome, Wait):
+                if asked:
+                    return outcome
+                self._spent, asked = None, True
+                continue
+            if self._write(outcome):
+                return None
+            asked = True
+            time.sleep(random.uniform(0, 0.01) * tried)  # noqa: S311 -- spreading, no secret
+        return Wait(1.0, "busy")
+
+    def _sent_away(self, wait: Wait, *, live: bool) -> Throttled:
+        seconds = min(wait.seconds, _AT_ONCE_SECONDS) if wait.over == "at-once" else wait.seconds
+        self._shut[live] = (_now() + seconds, wait.over)
+        if live and wait.over in {"minute", "hour"} and (self._spent or Spent()).live_wants_until < _now() + seconds:
+            with suppress(Throttled):
+                self._change(lambda spent: spent.live_wants(_now()))
+        return _throttled(seconds)
+
+    def _let_go(self) -> None:
+        """A process that had much under way tells that it is idle; a small hold is left to lapse by itself."""
+        with self._turn:
+            hold = (self._spent or Spent()).holds.get(self.name)
+            if hold is None or hold.at_once < _WORTH_LETTING_GO or self._under_way:
+                return
+            with suppress(Unavailable):
+                self._change(lambda spent: spent.let_go(self.name))
+
+    def _change(self, change: Callable[[Spent], Spent]) -> Spent:
+        for tried in range(_TRIES):
+            changed = change(self._spent or self._read())
+            if self._write(changed):
+                return changed
+            time.sleep(random.uniform(0, 0.01) * tried)  # noqa: S311 -- spreading, no secret
+        raise _throttled(1.0)
+
+    def _key(self) -> Key:
+        return Key(f"ADMINISTRATION#{self.administration_id}", "BUDGET")
+
+    def _read(self) -> Spent:
+        row = self.table.get(self._key())
+        return self._remember(row) if row else self._remember({"version": 0, "spent": Spent().to_json()})
+
+    def _remember(self, row: Row) -> Spent:
+        self._version = int(row["version"])
+        self._spent = Spent.from_json(row["spent"])
+        return self._spent
+
+    def _write(self, spent: Spent) -> bool:
+        """Whether it was still as we knew it; if not, what it is now is known."""
+        mark = uuid.uuid4().hex
+        try:
+            row = self.table.update(
+                self._key(),
+                {
+                    "spent": spent.to_json(),
+                    "version": self._version + 1,
+                    "written": mark,
+                    "expires_at": int(_now()) + _ROW_SECONDS,
+                },
+                condition="attribute_not_exists(#version) OR #version = :was",
+                given={"was": self._version},
+            )
+        except ConditionFailed as error:
+            self._remember(error.row)
+            # The answer to our own write may have been lost, and boto3 sent it once more.
+            return bool(error.row.get("written") == mark)
+        self._remember(row)
+        return True
+
+
+class Meter:
+    """One order's calls to SnelStart: each is bought before it is made."""
+
+    def __init__(self, purse: Purse, *, live: bool) -> None:
+        self._purse = purse
+        self._live = live
+        self._chunk: _Chunk | None = None
+        self._entered = False
+        self.made = 0
+        """Calls made so far."""
+
+    @contextmanager
+    def call(self) -> Iterator[Answered]:
+        """Around one call. `Throttled` when it cannot be made now; nothing was sent then."""
+        if not self._entered:
+            left = self._purse.shut(live=self._live)
+            if left is not None:
+                raise _throttled(left)
+            self._purse.enter()
+            self._entered = True
+        if self._chunk is None or self._chunk.calls == 0 or self._chunk.until < _now():
+            self._chunk = self._purse.chunk(live=self._live)
+        self._chunk.calls -= 1
+        self.made += 1
+        yield self._answered
+
+    def close(self) -> None:
+        """The order is done with SnelStart for now."""
+        if self._entered:
+            self._entered = False
+            chunk, self._chunk = self._chunk, None
+            self._purse.leave(chunk)
+
+    def shut(self) -> float | None:
+        """Seconds for which it is known that no call can be made; None when it may be tried."""
+        return self._purse.shut(live=self._live)
+
+    def _answered(self, status: int, retry_after: float | None) -> None:
+        if status == _TOO_MANY:
+            self._purse.refused(retry_after)
+
+
+_purses: dict[tuple[str, Limits], Purse] = {}
+_lock = Lock()
+
+
+def purse(table: Table, administration_id: str, limits: Limits) -> Purse:
+    """This process's one purse for an administration."""
+    with _lock:
+        key = (administration_id, limits)
+        if key not in _purses:
+            _purses[key] = Purse(table, administration_id, limits, _process())
+        return _purses[key]
+
+
+def forget() -> None:
+    """Forget what this process bought, as a new one would start."""
+    with _lock:
+        _purses.clear()
+        _process.cache_clear()
+
+
+@cache
+def _process() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _now() -> float:
+    return clock.now().timestamp()
+
+
+def _throttled(seconds: float) -> Throttled:
+    return Throttled(catalogue.reason("snelstart-budget"), seconds)
