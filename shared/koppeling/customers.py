@@ -39,6 +39,7 @@ class _Wanted:
     look: Callable[[], Relatie | None]
     draft: Callable[[], relaties.Draft]
     notes: tuple[str, ...] = ()
+    by_email: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Customers:
     credentials: Credentials
     snelstart: SnelStart
     chart: Callable[[], Chart]
+    all_read: bool = False
+    """All of the administration's customers were read just now: who is not remembered is new."""
 
     def ensure(self, order: Order, vat_number: str | None = None, *, alone: bool = False) -> Relatie:
         """The relatie of this order's customer, made when there is none.
@@ -105,6 +108,7 @@ class Customers:
             self._key(email),
             lambda: self._directory().look(email),
             lambda: relaties.draft_for(order, self.chart(), vat_number),
+            by_email=True,
         )
 
     def _directory(self) -> Directory:
@@ -132,7 +136,8 @@ class Customers:
     def _find_or_make(self, wanted: _Wanted, lease: Lease, earlier: Mark | None) -> Relatie:
         mark = earlier
         try:
-            found = wanted.look()
+            known_as_new = self.all_read and wanted.by_email and earlier is None
+            found = None if known_as_new else wanted.look()
             if found is None:
                 settle = timedelta(seconds=settings().settle_seconds)
                 if earlier and not earlier.may_repeat(clock.now(), settle):

@@ -48,6 +48,16 @@ class Directory:
         self._advance(began)
         return remembered
 
+    def read_changes(self) -> int:
+        """Remember the customers that were made or changed since the last reading; how many those are."""
+        since = self._read_until()
+        if since is None:
+            return self.read_whole()
+        began = clock.now()
+        remembered = self._remember(relaties.modified_since(self.snelstart, since - _OVERLAP))
+        self._advance(began)
+        return remembered
+
     def look(self, email: str) -> relaties.Relatie | None:
         """The oldest active customer with this address: one call, whatever the letter case on either side."""
         began, since = clock.now(), self._read_until()

@@ -44,6 +44,33 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Undoing:
+    """The mark of an invoice that is being taken out of the books on request: since when, and how it is paid.
+
+    Whoever finds it goes on with it; removing by id can be repeated without looking. `was`: the order's state before.
+    """
+
+    id: str
+    since: datetime
+    was: str
+    journal: str = ""
+    """Where its payment is; "" where it has none."""
+    payment_id: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """As stored."""
+        stored = {"id": self.id, "since": clock.iso(self.since), "was": self.was}
+        return {**stored, "journal": self.journal, "payment_id": self.payment_id}
+
+    @classmethod
+    def read(cls, stored: object) -> Self | None:
+        """From a row; None where nothing is being taken back."""
+        if not isinstance(stored, dict):
+            return None
+        return cls(**{**stored, "since": datetime.fromisoformat(stored["since"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """Who works on a row, until when. Every write of the holder demands that it still holds."""
 

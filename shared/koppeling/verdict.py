@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Iterable
 
-from koppeling import clock, queues
+from koppeling import backoff, catalogue, clock, queues
 from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide, taken_back
 from koppeling.connections import Connections
+from koppeling.failures import Reason
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.models import Order, Payments, ShopStatuses
 from koppeling.settings import settings
@@ -50,6 +51,16 @@ def _statuses(place: Workplace, status: int) -> ShopStatuses:
     listed = place.shop.order_statuses()
     Connections(place.table).learn_statuses(place.connection, listed)
     return ShopStatuses(listed)
+
+
+def waited_too_long(order: Order, of: str = "") -> Reason | None:
+    """Why an order is asked no more, once it has waited for long enough. `of`: what a credit order waits for."""
+    if clock.now() - order.placed_at <= backoff.WAITING_GIVEN_UP:
+        return None
+    days = backoff.WAITING_GIVEN_UP.days
+    if of:
+        return catalogue.reason("shop-credit-waited-too-long", days=days, of=of)
+    return catalogue.reason("shop-unpaid-too-long", days=days)
 
 
 def queue_orders(place: Workplace, numbers: Iterable[str]) -> None:

@@ -123,6 +123,17 @@ def test_reversal_at_the_rate_that_was_booked() -> None:
     assert reversal(old, original, profile(), CHART, on=date(2019, 1, 4)).btw[0].btw_soort == "VerkopenLaag"
 
 
+def test_credit_at_a_rate_that_is_gone() -> None:
+    """A credit keeps the kind of VAT its supply had, says that the rate is past, and the new rate is what it is."""
+    original = Original("1001", "MWW1001", date(2018, 12, 28), Decimal("10.60"), "mollie", "ideal")
+    for rate, vat, past in (("6", "0.60", (Decimal(6),)), ("9", "0.88", ())):
+        lines = [line(paid("10.60", rate))]
+        given = order(*lines, total="10.60", tax=((vat, rate),), date="2019-01-04", number=1002)
+        planned = credit_plan(given, original, profile(), CHART)
+        assert (planned.factuurdatum, planned.past_rates) == (date(2019, 1, 4), past)
+        assert [(each.btw_soort, each.bedrag) for each in planned.btw] == [("VerkopenLaag", -Decimal(vat))]
+
+
 def test_reversal_of_something_else() -> None:
     """An order whose total is no longer what was booked is refused."""
     changed = Original("1001", "MWW1001", date(2026, 11, 23), Decimal("100.00"), "mollie", "ideal")

@@ -79,6 +79,14 @@ def test_payments_decide(sums: tuple[str, str, str], result: tuple[str, str]) ->
     assert outcome(payments, payment_status="unknown") == result
 
 
+def test_partly_refunded_with_a_credit_order() -> None:
+    """What was paid whole and refunded in part is ready once a credit order stands for the refund."""
+    payments = Payments(captured=Decimal(121), refunded=Decimal(21), authorized=Decimal(121), count=1)
+    assert outcome(payments, payment_status="unknown", credit_order_numbers=[28]) == ("ready", "")
+    short = Payments(captured=Decimal(100), refunded=Decimal(21), authorized=Decimal(121), count=1)
+    assert outcome(short, payment_status="unknown", credit_order_numbers=[28]) == ("waiting", "shop-not-paid")
+
+
 def test_reserved_payments_by_choice() -> None:
     """A reserved sum in the payments counts where the profile says so."""
     reserved = Payments(authorized=Decimal(121), count=1)

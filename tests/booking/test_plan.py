@@ -205,7 +205,6 @@ def test_country_missing() -> None:
         ({"accounts": ACCOUNTS.model_copy(update={"revenue_high": 8206})}, "account-cost-centre-required"),
         ({"cost_centre": 7}, "account-cost-centre-unknown"),
         ({"cost_centre": 2}, "account-cost-centre-inactive"),
-        ({"journals": {}}, "journal-not-chosen"),
         ({"journals": {"*": 9999}}, "journal-unknown"),
         ({"journals": {"*": 1090}}, "journal-inactive"),
         ({"journals": {"*": 1300}}, "journal-not-bank-or-cash"),

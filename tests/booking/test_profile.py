@@ -1,3 +1,4 @@
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -41,6 +42,25 @@ def test_profile_survives_its_texts(written: Profile) -> None:
     """A profile written as TOML or as JSON reads back the same, whatever its texts contain."""
     assert Profile.from_toml(written.to_toml()) == written
     assert Profile.from_json(written.to_json()) == written
+
+
+def test_a_stored_profile_of_a_newer_version_is_read() -> None:
+    """What this version does not know is left out, at every level; what it knows must still be right."""
+    written = profile()
+    newer = json.loads(written.to_json())
+    newer |= {"later": True, "accounts": newer["accounts"] | {"revenue_moon": 8400}}
+    newer["customers"] |= {"greeting": "Hallo"}
+    assert Profile.from_json(json.dumps(newer)) == written
+    with pytest.raises(ProfileError, match="payment_term_days"):
+        Profile.from_json(json.dumps(newer | {"payment_term_days": "veertien"}))
+
+
+def test_what_a_person_writes_stays_strict() -> None:
+    """A choice that does not exist is named, also when it is added to a stored profile that has such choices."""
+    stored = Profile.from_json('{"later": true}')
+    for text in ("later = true", "[accounts]\nrevenue_moon = 8400", "[customers]\ngreeting = 'Hallo'"):
+        with pytest.raises(ProfileError, match="bestaat niet"):
+            stored.changed_by(text)
 
 
 def test_the_documented_profile() -> None:

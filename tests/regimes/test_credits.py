@@ -23,6 +23,7 @@ from tests.regimes.winkel import (
     content,
     credit_of,
     invoices,
+    of,
     reversed_to,
     run,
     settled,
@@ -45,11 +46,6 @@ def state(stage: Stage, connected: Connected, number: str) -> tuple[str, str | N
     """The order's state, and the code of why."""
     row = stage.row(connected, number)
     return row.state, row.reason.code if row.reason else None
-
-
-def of(stage: Stage, connected: Connected, number: str) -> list[str]:
-    """The numbers of all invoices that name this order."""
-    return sorted(name for name, each in invoices(stage, connected).items() if number in each["omschrijving"])
 
 
 def taken_back_once(stage: Stage, connected: Connected, number: str) -> None:
@@ -398,15 +394,19 @@ def test_restored_before_it_was_taken_back(stage: Stage, home: Connected) -> Non
 
 def test_restored_after_a_worker_died(stage: Stage, home: Connected) -> None:
     """The reversal was sent, the worker died and the shop restored the order: the reversal is found and settled."""
-    cancelled = [paid_order(stage, home) for _ in range(2)]
+    cancelled = [paid_order(stage, home) for _ in range(5)]
     for number in cancelled:
         stage.change(home, number, **CANCEL)
+    sends = "POST /v2/verkoopboekingen"
     with wire() as tapped:
         stage.deliver(home, cancelled[0])
-    number = cancelled[1]
-    with wire(tapped.calls.index("POST /v2/verkoopboekingen"), "after") as tapped, suppress(Crash):
-        stage.deliver(home, number)
-    assert tapped.struck
+    # A run may ask for its share of SnelStart's limits before it sends: then that is the call it dies after.
+    for at, number in enumerate(cancelled[1:], tapped.calls.index(sends)):
+        with wire(at, "after") as tapped, suppress(Crash):
+            stage.deliver(home, number)
+        if tapped.calls[-1] == sends:
+            break
+    assert tapped.calls[-1] == sends
     assert state(stage, home, number) == ("paid", None)
     stage.change(home, number, status=4)
     _reversal_time_passes(stage, home, number)
@@ -440,13 +440,13 @@ def test_cancelled_with_a_credit_order(stage: Stage, home: Connected) -> None:
 
 
 def test_refunded_after_a_credit_order_the_shop_does_not_list(stage: Stage, home: Connected) -> None:
-    """An order with a credit order in the books is not reversed on top of it, and its message does not linger."""
+    """An order with a credit order in the books is not reversed on top of it: what is left is told, not booked."""
     number = paid_order(stage, home)
     credit = run(stage, home, credit_of(number, line(paid("60.50")), total="60.50", tax={"21": "10.50"}))
     stage.change(home, number, **REFUND)
     assert stage.deliver(home, number) is None
     assert of(stage, home, number) == sorted((f"MWW{number}", f"MWW{credit}"))
-    assert state(stage, home, number) == ("paid", None)
+    assert state(stage, home, number) == ("paid", "shop-partly-credited")
 
 
 def test_a_credit_order_after_a_refused_reversal(stage: Stage, home: Connected) -> None:
@@ -463,9 +463,10 @@ def test_a_credit_order_after_a_refused_reversal(stage: Stage, home: Connected) 
     stage.change(home, number, credit_order_numbers=[int(credit)])
     assert stage.deliver(home, number) is None
     assert [message.order_number for message in stage.queued()] == [credit]
+    assert state(stage, home, number) == ("paid", "shop-partly-credited")
     assert stage.deliver(home, credit) is None
     assert of(stage, home, number) == sorted((f"MWW{number}", f"MWW{credit}"))
-    assert [state(stage, home, each)[0] for each in (number, credit)] == ["credited", "credited"]
+    assert [state(stage, home, each) for each in (number, credit)] == [("credited", None)] * 2
 
 
 def test_reversal_and_credit_order_at_the_same_moment(stage: Stage, home: Connected) -> None:

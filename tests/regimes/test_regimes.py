@@ -15,6 +15,7 @@ from tests.regimes.winkel import (
     buyer,
     connect,
     days_ago,
+    german,
     invoices,
     next_name,
     refusal,
@@ -49,11 +50,6 @@ def kor(module_stage: Stage) -> Connected:
 def oss(module_stage: Stage) -> Connected:
     """An administration that invoices the VAT of other EU countries."""
     return connect(module_stage, foreign_vat=True)
-
-
-def german(**changes: Any) -> Json:  # noqa: ANN401 -- any field of an order
-    """An order of 119.00 with German VAT, by a consumer there."""
-    return thing("119.00", "19", "19.00", **(to("DE") | changes))
 
 
 def test_domestic(stage: Stage, home: Connected) -> None:
@@ -169,7 +165,7 @@ def test_reverse_charge_for_a_known_customer(stage: Stage, home: Connected) -> N
         return [relatie for relatie in stage.ledger(home)["relaties"] if relatie["email"] == email]
 
     before = there()
-    assert refusal(stage, home, raw) == "account-eu-not-allowed"
+    assert refusal(stage, home, raw) == "customer-without-vat-number"
     assert there() == before
     assert len(before) == 1
 

@@ -1,5 +1,6 @@
 """Shops and orders of every regime, and what the simulated SnelStart holds of them afterwards."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,6 +21,9 @@ PLACES = {
 }
 type Json = dict[str, Any]
 """An order, or fields of one, as the shop's API states it."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Four digits of one may be another order's number."""
 
 CARDS = "[accounts]\ngift_cards = 1360\n"
 
@@ -104,6 +108,11 @@ def reversed_to(country: str, number: str = BELGIAN, **more: str) -> Json:
     return {**to(country, number, **more), "tax_strategy": "reverse_charged_vat", "business_model": "B2B"}
 
 
+def german(**changes: Any) -> Json:  # noqa: ANN401 -- any field of an order
+    """An order of 119.00 with German VAT, by a consumer there."""
+    return thing("119.00", "19", "19.00", **(to("DE") | changes))
+
+
 def on(day: str) -> Json:
     """Fields of an order of this day."""
     return {"date": day, "time": "12:00:00", "status_changed_date": day, "status_changed_time": "12:00:00"}
@@ -136,6 +145,12 @@ def refusal(stage: Stage, connected: Connected, raw: Mapping[str, Any]) -> str:
 def invoices(stage: Stage, connected: Connected) -> dict[str, Any]:
     """The invoices of the administration, by number."""
     return {invoice["factuurnummer"]: invoice for invoice in stage.ledger(connected)["invoices"]}
+
+
+def of(stage: Stage, connected: Connected, number: str) -> list[str]:
+    """The numbers of all invoices that name this order."""
+    described = {name: _UUID.sub("", each["omschrijving"]) for name, each in invoices(stage, connected).items()}
+    return sorted(name for name, text in described.items() if number in text)
 
 
 def booked(stage: Stage, connected: Connected, raw: Mapping[str, Any]) -> tuple[list[tuple[int, str]], dict[str, str]]:

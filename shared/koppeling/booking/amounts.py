@@ -171,9 +171,12 @@ def _voucher(gross: Decimal, rate: Decimal, *, vouchers_are_discounts: bool) -> 
     """A voucher sold without VAT is a debt, and redeeming it as payment takes that debt away.
 
     Sold with VAT (usable for one thing only) it is revenue at once. Redeemed as a discount it lowers revenue and VAT.
-    Raises `Refused` when the shop took VAT off a voucher that is to be a payment: VAT is due on the whole price.
+    Raises `Refused` when the shop took VAT off a voucher that is to be a payment: VAT is due on the whole price; and
+    when one is sold without VAT that will be a discount: its debt would never go, and its VAT never be declared.
     """
     if gross >= 0:
+        if vouchers_are_discounts and gross and not rate:
+            raise Refused(reason("amount-gift-card-sold", amount=euro(gross)))
         return "revenue" if rate else "gift_cards"
     if vouchers_are_discounts:
         return "discounts"

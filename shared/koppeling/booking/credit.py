@@ -21,7 +21,7 @@ from koppeling.booking.plan import (
     settlement,
 )
 from koppeling.booking.profile import NUMBER_LENGTH, Profile
-from koppeling.booking.vat import CENT, with_vat, within
+from koppeling.booking.vat import CENT, kind_of, with_vat, within
 from koppeling.catalogue import euro, reason
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import LinePrice, Order, OrderLine, Payments
@@ -55,7 +55,8 @@ def credit_plan(
     """The negative invoice for a credit order, on its own number and date, refunded through the original's journal.
 
     `payments`: those of the original, for one whose row does not know how it was paid. The shop's amounts may be
-    negative or positive: the status says that it is a credit. Raises `Refused`.
+    negative or positive: the status says that it is a credit. A rate that went out of force since keeps the kind it
+    had on the original's date. Raises `Refused`.
     """
     require_plain_euro(credit)
     day, notes = invoice_date(credit, profile)
@@ -66,6 +67,7 @@ def credit_plan(
         booked_on=booked_on,
         settlement=_refund(credit, original, payments, profile, chart),
         notes=notes,
+        supplied_on=_supplied_on(credit, original, day, chart),
     )
     return negative(draw_up(_as_sale(credit), heading, profile, chart))
 
@@ -85,11 +87,22 @@ def reversal(
     heading = Heading(
         factuurnummer=reversed_number(original.factuurnummer),
         omschrijving=f"Annulering van factuur {original.factuurnummer}, webwinkelorder {order.number} ({order.uuid})",
-        day=original.factuurdatum,
+        day=on,
         booked_on=None,
         settlement=_refund(order, original, payments, profile, chart),
+        supplied_on=original.factuurdatum,
     )
-    return replace(negative(draw_up(order, heading, profile, chart)), factuurdatum=on)
+    return negative(draw_up(order, heading, profile, chart))
+
+
+def _supplied_on(credit: Order, original: Original, day: date, chart: Chart) -> date:
+    """The date whose VAT counts: the credit's own, unless only the original's knows all of its rates."""
+    rates = {price.rate for line in credit.lines for price in line.prices}
+
+    def known(on: date) -> bool:
+        return all(kind_of(rate, on, chart.rates) for rate in rates)
+
+    return original.factuurdatum if known(original.factuurdatum) and not known(day) else day
 
 
 def reversed_number(number: str) -> str:

@@ -140,7 +140,9 @@ def _paid(order: Order, profile: Profile, payments: Payments | None) -> Decision
         paid_elsewhere = _legacy(order) == _LEGACY_SUCCESSFUL and not payments.tests
         return Ready() if paid_elsewhere else _unpaid(order)
     received = payments.authorized if profile.authorized_is_paid else payments.captured
-    if received - payments.refunded >= order.total:
+    # What went back after a whole payment is for its credit orders to book.
+    credited = bool(order.credit_order_numbers) and payments.captured >= order.total
+    if credited or received - payments.refunded >= order.total:
         return Ready()
     if payments.refunded and payments.captured >= order.total:
         captured, refunded = euro(payments.captured), euro(payments.refunded)

@@ -105,8 +105,6 @@ def journal_for(gateway: str, method: str, profile: Profile, chart: Chart) -> Da
     """The journal in which a payment is booked, of kind Bank or Kas. Raises `Refused`."""
     payment = ":".join(part for part in (gateway, method) if part) or "onbekend"
     number = profile.journal_for(gateway, method)
-    if number is None:
-        raise Refused(reason("journal-not-chosen", payment=payment))
     journal = chart.journals.get(number)
     if journal is None:
         raise Refused(reason("journal-unknown", journal=number, payment=payment))

@@ -1,5 +1,6 @@
 """What an order means in the books: the whole invoice and where its payment goes, before anything is sent."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,13 +12,14 @@ from koppeling.booking.ledgers import journal_for
 from koppeling.booking.postings import BtwRegel, Regel, post
 from koppeling.booking.profile import NUMBER_LENGTH, Profile
 from koppeling.booking.regime import Name, regime_of
-from koppeling.booking.vat import CENT
-from koppeling.catalogue import euro, on, reason
+from koppeling.booking.vat import CENT, kind_of
+from koppeling.catalogue import euro, on, percentage, reason
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import Order, Payments
 from koppeling.snelstart.models import Chart
 
 _EURO: Final = "EUR"
+_PAST: Final = "Het btw-tarief van {rates} geldt niet meer op {booked_on}; de btw is die van de levering."
 _MOVED: Final = "De periode van {day} is gesloten; de factuur is geboekt op {booked_on}."
 
 
@@ -38,7 +40,8 @@ class Plan:
 
     `total` is the order's; 0.00 for one paid whole by gift card, which leaves nothing to settle; negative for a
     credit. `regime` and `country` (where the goods go, two capitals) say under which VAT rules it was planned;
-    `vat_number` is what the customer must carry in SnelStart for this booking to be right, else None.
+    `vat_number` is what the customer must carry in SnelStart for this booking to be right, else None. `past_rates` are
+    the percentages of the supply's own day that no longer hold on `factuurdatum`: SnelStart may refuse them.
     """
 
     factuurnummer: str
@@ -54,11 +57,15 @@ class Plan:
     regime: Name = "domestic"
     country: str = HOME
     vat_number: str | None = None
+    past_rates: tuple[Decimal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The head of an invoice. `day` decides VAT; `booked_on` is its date in the books where that is another."""
+    """The head of an invoice. `booked_on` is its date in the books where that is not `day`.
+
+    `supplied_on`: the date whose VAT counts, where that is not `day` either: of the supply that is taken back.
+    """
 
     factuurnummer: str
     omschrijving: str
@@ -66,6 +73,7 @@ class Heading:
     booked_on: date | None
     settlement: Settlement
     notes: tuple[str, ...] = ()
+    supplied_on: date | None = None
 
 
 def plan(
@@ -97,13 +105,18 @@ def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> P
     number = heading.factuurnummer
     if len(number) > NUMBER_LENGTH:
         raise Refused(reason("number-too-long", invoice_number=number, length=len(number)))
-    regime = regime_of(order, heading.day, chart)
+    vat_day, booked_on = heading.supplied_on or heading.day, heading.booked_on or heading.day
+    regime = regime_of(order, vat_day, chart)
     figures = amounts(order, vouchers_are_discounts=profile.gift_cards == "discount")
-    postings = post(figures, regime, heading.day, profile, chart)
+    postings = post(figures, regime, vat_day, profile, chart)
     doubts = (*regime.doubts, *figures.doubts)
-    notes = (*doubts, *regime.notes, *figures.notes, *heading.notes)
-    booked_on = heading.booked_on or heading.day
+    past = () if regime.name == "oss" else _past(figures.vat, vat_day, booked_on, chart)
     moved = booked_on != heading.day
+    notes = [*doubts, *regime.notes, *figures.notes, *heading.notes]
+    if past:
+        notes.append(_PAST.format(rates=" en ".join(map(percentage, past)), booked_on=on(booked_on)))
+    if moved:
+        notes.append(_MOVED.format(day=on(heading.day), booked_on=on(booked_on)))
     return Plan(
         factuurnummer=number,
         factuurdatum=booked_on,
@@ -115,11 +128,18 @@ def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> P
         total=order.total.quantize(CENT),
         settlement=heading.settlement,
         markering=profile.mark_doubtful and bool(doubts),
-        notes=(*notes, _MOVED.format(day=on(heading.day), booked_on=on(booked_on))) if moved else notes,
+        notes=tuple(notes),
         regime=regime.name,
         country=regime.country,
         vat_number=regime.vat_number,
+        past_rates=past,
     )
+
+
+def _past(vat: Iterable[tuple[Decimal, Decimal]], vat_day: date, booked_on: date, chart: Chart) -> tuple[Decimal, ...]:
+    """The rates of the supply's day that are not those of the same kind on the day in the books."""
+    rates = [rate for rate, _ in vat]
+    return tuple(rate for rate in rates if kind_of(rate, vat_day, chart.rates) != kind_of(rate, booked_on, chart.rates))
 
 
 def require_plain_euro(order: Order) -> None:

@@ -1,4 +1,7 @@
-"""A connection's choices. TOML for people, JSON for the row; unknown keys and wrong types are refused by name."""
+"""A connection's choices. TOML for people, JSON for the row; wrong types are refused by name.
+
+Unknown keys are refused in what a person wrote, and left out of what the row holds.
+"""
 
 import json
 import tomllib
@@ -130,12 +133,15 @@ class Profile(_Choices):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """From what `to_json` wrote. Raises `ProfileError`."""
+        """From what `to_json` wrote. Raises `ProfileError`.
+
+        Choices that this version does not know are left out: while a newer one is deployed, both read the same row.
+        """
         try:
             read = json.loads(text, parse_float=Decimal)
         except ValueError:
             raise ProfileError("Het opgeslagen profiel is niet te lezen.") from None
-        return cls._of(read)
+        return cls._of(read, unknown="ignore")
 
     def to_json(self) -> str:
         """Text for the connection's row."""
@@ -149,19 +155,20 @@ class Profile(_Choices):
         """The invoice number of an order; `plan` refuses one that is too long."""
         return self.invoice_number.replace("{number}", order_number)
 
-    def journal_for(self, gateway: str, method: str) -> int | None:
+    def journal_for(self, gateway: str, method: str) -> int:
         """The journal number of a way of paying: the most exact choice first, "*" last.
 
+        `KeyError` without "*": `suggest.check` lets no such profile into a connection.
         A method may carry its issuer (``ideal:ideal_INGBNL2A``); the choice for ``mollie:ideal`` holds for it too.
         """
         exact, parts = gateway.lower(), method.lower().split(":")
         names = [":".join((exact, *parts[:length])) for length in range(len(parts), 0, -1)]
-        return next((self.journals[name] for name in (*names, exact, "*") if name in self.journals), None)
+        return self.journals[next((name for name in (*names, exact) if name in self.journals), "*")]
 
     @classmethod
-    def _of(cls, read: Any) -> Self:  # noqa: ANN401 -- whatever the file holds; pydantic says what is wrong with it
+    def _of(cls, read: Any, unknown: Literal["forbid", "ignore"] = "forbid") -> Self:  # noqa: ANN401 -- whatever the file holds; pydantic says what is wrong with it
         try:
-            return cls.model_validate(read)
+            return cls.model_validate(read, extra=unknown)
         except ValidationError as wrong:
             first = wrong.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "(het geheel)"

@@ -52,6 +52,11 @@ def suggest(chart: Chart, statuses: ShopStatuses, today: date) -> Profile:
     )
 
 
+def misfits(profile: Profile, chart: Chart, statuses: ShopStatuses) -> tuple[str, ...]:
+    """What is wrong with a profile as a whole, a Dutch sentence each that names the choice and what would do."""
+    return (*check(profile, chart), *check_statuses(profile, statuses))
+
+
 def check(profile: Profile, chart: Chart) -> tuple[str, ...]:
     """What is wrong with the choices, a Dutch sentence each, with what would do instead; nothing when all is well."""
     problems = [*_account_problems(profile, chart), *_journal_problems(profile, chart)]

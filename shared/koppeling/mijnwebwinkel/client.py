@@ -1,7 +1,7 @@
 """The shop's API, read only. Nothing here ever names a URL: the tokens travel in it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from koppeling import catalogue, transport
 from koppeling.clock import AMSTERDAM
 from koppeling.failures import ConnectionRefused, Refused, Unavailable
 from koppeling.mijnwebwinkel.models import Order, OrderStatus, Payments, ShapeError, Store
+from koppeling.shapes import integer
 
 PAGE = 100
 """The largest `limit` the documentation allows; what a larger one does is not known."""
@@ -67,6 +68,8 @@ class Shop:
     api_url: str
     token: str
     partner_token: str
+    around: transport.Around = field(default=transport.freely, compare=False)
+    """What every call is made within."""
 
     def __repr__(self) -> str:
         """Nothing: a traceback that prints locals must not print tokens."""
@@ -109,30 +112,38 @@ class Shop:
             return "unknown"
         return "both" if unsaid >= active + archived else "active-only"
 
+    def page(self, window: Window | Placed, offset: int) -> list[dict[str, Any]]:
+        """Up to a hundred orders of the window from `offset` on, whole, by number; unparsed as in `orders`."""
+        return self._listed(self._get("orders", window.params() | {"limit": PAGE, "offset": offset, "ordering": "asc"}))
+
     def orders(self, window: Window | Placed, expected: int) -> Iterator[dict[str, Any]]:
         """The orders in the window as the shop states them, page by page, by number, until `expected` are read.
 
         Unparsed: one unreadable order must not hide its neighbours.
         """
         offset = 0
+        before: list[dict[str, Any]] = []
         while offset < expected:
-            page = self._listed(
-                self._get("orders", window.params() | {"limit": PAGE, "offset": offset, "ordering": "asc"})
-            )
-            # An empty page ends it, a short one does not: the shop may hand out smaller pages than asked for.
-            if not page:
+            page = self.page(window, offset)
+            # An empty page ends it, and one that comes again: who does not mind the offset has no last page. A short
+            # one does not: the shop may hand out smaller pages than asked for.
+            if not page or page == before:
                 return
+            before = page
             yield from page
             offset += len(page)
 
     def _count(self, params: dict[str, str | int]) -> int:
         answer = self._get("orders/count", params)
         count = answer.get("count") if isinstance(answer, dict) else None
-        if isinstance(count, str) and count.isascii() and count.isdigit():
-            return int(count)
-        if isinstance(count, int) and not isinstance(count, bool):
-            return count
-        raise Unavailable(catalogue.reason("shop-unavailable"))
+        try:
+            counted = integer(count)
+        except ValueError:
+            counted = -1
+        # A count below nothing would end a poll without reading, and what it did not read would be passed over.
+        if counted < 0:
+            raise Unavailable(catalogue.reason("shop-unavailable"))
+        return counted
 
     def _listed(self, answer: object) -> list[dict[str, Any]]:
         if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
@@ -152,7 +163,7 @@ class Shop:
         if answer.ok and answer.body is not None:
             return answer.body
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-            raise self._whose(answer)
+            raise self._whose()
         if answer.status == _NOT_FOUND and path.startswith("orders/") and path != "orders/count":
             raise Refused(catalogue.reason("shop-order-not-found"))
         raise Unavailable(catalogue.reason("shop-unavailable"), answer.retry_after)
@@ -163,21 +174,22 @@ class Shop:
             # The payments call is documented without them.
             fixed |= {"language": "nl_NL", "format": "json"}
         try:
-            return transport.read(f"{self.api_url}/v1/{path}", params={**params, **fixed})
+            return transport.read(f"{self.api_url}/v1/{path}", params={**params, **fixed}, around=self.around)
         except (transport.NotSent, transport.NoAnswer) as error:
             raise Unavailable(catalogue.reason("shop-unavailable")) from error
 
-    def _whose(self, refusal: transport.Answer) -> ConnectionRefused | Unavailable:
-        """Whose token a 401 or 403 is about: the answer may say so, else a call that needs no store token tells.
+    def _whose(self) -> ConnectionRefused | Unavailable:
+        """Whose token a 401 or 403 is about: no answer is documented to say so, a call without store token tells.
 
         The documentation asks only the partner's token for the order statuses. Answered: the shop's token is the bad
-        one. Refused too: it may be either, for nobody has tried, and no shop is paused over a guess.
+        one. Refused too: probably the partner's, but nobody has tried, and no shop is paused over a guess.
         """
-        if "partner" in str(refusal.body).casefold():
-            return Unavailable(catalogue.reason("shop-partner-token-refused"))
-        if self._ask("orderstatuses", {}).ok:
+        answer = self._ask("orderstatuses", {})
+        if answer.ok:
             return ConnectionRefused(catalogue.reason("shop-token-refused"))
-        return Unavailable(catalogue.reason("shop-access-refused"))
+        if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+            return Unavailable(catalogue.reason("shop-access-refused"))
+        return Unavailable(catalogue.reason("shop-unavailable"), answer.retry_after)
 
 
 def _wall_clock(moment: datetime) -> str:

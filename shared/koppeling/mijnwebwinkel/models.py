@@ -27,6 +27,8 @@ from koppeling.shapes import (
     integer,
     many,
     mapping,
+    word,
+    yes,
 )
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 _CENT: Final = Decimal("0.01")
+_LEAST_TOLD: Final = 3
 _SHOP_NAMES: Final = {
     "total": "price.total",
     "taxes": "price.tax",
@@ -91,7 +94,13 @@ class PaymentSummary(Shape):
     status_id: MaybeWhole = None
 
 
-class Address(Shape):
+class _Person(Shape):
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """Nothing: neither a log line nor a traceback that prints locals is to name a customer."""
+        return ()
+
+
+class Address(_Person):
     """An address; `country_code` is two capitals or ""."""
 
     name: Text = ""
@@ -107,7 +116,7 @@ class Address(Shape):
     bank_account: Text = ""
 
 
-class Debtor(Shape):
+class Debtor(_Person):
     """The customer: what the invoice address says first, the deprecated fields of the debtor where it is silent."""
 
     email: Text = ""
@@ -117,6 +126,17 @@ class Debtor(Shape):
     bank_account: Text = ""
     invoice: Address | None = None
     delivery: Address | None = None
+
+    def told(self) -> tuple[str, ...]:
+        """Every text about the customer, of three characters or more, longest first; of a name each word as well."""
+        fields = {name: getattr(self, name) for name in ("email", "name", "company", "phone", "bank_account")}
+        texts = set(fields.values())
+        for address in (self.invoice, self.delivery):
+            if address:
+                texts |= set(address.model_dump(exclude={"country", "country_code"}).values())
+                texts |= {f"{address.street} {address.number}", *address.name.split()}
+        texts |= {*self.name.split(), self.email.partition("@")[0]}
+        return tuple(sorted((text for text in texts if len(text) >= _LEAST_TOLD), key=len, reverse=True))
 
 
 class Order(Shape):
@@ -171,7 +191,7 @@ class Payments(Shape):
     def parse(cls, payload: Mapping[str, Any]) -> "Payments":
         """From the answer of ``payments?embed=mutations``; its prices are in cents."""
         listed = [mapping(item) for item in many(payload.get("payments"))]
-        real = [item for item in listed if not raw.yes(item, "isTest")]
+        real = [item for item in listed if not yes(item, "isTest")]
         sums = [_mutations(many(item.get("mutations"))) for item in real]
         best = max(range(len(real)), key=lambda index: (sums[index][0], sums[index][2]), default=None)
         successful = real[best] if best is not None and (sums[best][0] or sums[best][2]) else {}
@@ -179,8 +199,8 @@ class Payments(Shape):
             captured=sum((captured for captured, _, _ in sums), Decimal(0)),
             refunded=sum((refunded for _, refunded, _ in sums), Decimal(0)),
             authorized=sum((authorized for _, _, authorized in sums), Decimal(0)),
-            gateway=raw.word(successful, "gateway"),
-            method=raw.word(successful, "method"),
+            gateway=word(successful, "gateway"),
+            method=word(successful, "method"),
             count=len(real),
             tests=len(listed) - len(real),
         )
@@ -260,7 +280,7 @@ def _mutations(mutations: Iterable[object]) -> tuple[Decimal, Decimal, Decimal]:
     """Captured, refunded and reserved-or-taken euro of one payment. The sign of a refund is not known: not used."""
     totals = dict.fromkeys(("authorize", "capture", "refund", "void"), Decimal(0))
     for mutation in map(mapping, mutations):
-        kind = raw.word(mutation, "type").lower()
+        kind = word(mutation, "type").lower()
         if kind in totals:
             try:
                 cents = integer(mutation.get("price"))

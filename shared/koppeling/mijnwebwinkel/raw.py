@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from koppeling.shapes import ShapeError, decimal, flag, many, mapping, moment, nothing, text
+from koppeling.shapes import ShapeError, decimal, many, mapping, moment, nothing, text, word, yes
 
-_NUMBER: Final = re.compile(r"([0-9]{1,20})(T?)", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"0*([0-9]{1,18})(T?)", re.IGNORECASE)
 
 
 def order(payload: Mapping[str, Any]) -> dict[str, object]:
@@ -40,22 +40,6 @@ def order(payload: Mapping[str, Any]) -> dict[str, object]:
         ),
         "discount_code": payload.get("discountcode"),
     }
-
-
-def word(source: Mapping[str, Any], name: str) -> str:
-    """The text of a field, "" where there is none. Raises `ShapeError`."""
-    try:
-        return text(source.get(name))
-    except ValueError:
-        raise ShapeError(name) from None
-
-
-def yes(source: Mapping[str, Any], name: str) -> bool:
-    """Whether a field says yes. Raises `ShapeError`."""
-    try:
-        return flag(source.get(name))
-    except ValueError:
-        raise ShapeError(name) from None
 
 
 def _price(payload: Mapping[str, Any]) -> Mapping[str, Any]:

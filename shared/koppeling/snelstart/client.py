@@ -2,28 +2,37 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import simplejson
 
 from koppeling import catalogue, transport
 from koppeling.failures import ConnectionRefused, Unavailable, Unknown
+from koppeling.secret import Secret
 from koppeling.settings import settings
 from koppeling.snelstart.errors import TokenExpired, failure
 
 PAGE = 500
 """The largest `$top`. There is no paging metadata: the next page is asked for only while one comes back full."""
 
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _RENEW_SECONDS_EARLY = 60
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN = 400, 401, 403
 
 _tokens: dict[str, tuple[float, str]] = {}
 _minting: dict[str, Lock] = {}
 _lock = Lock()
+
+
+def is_id(value: object) -> bool:
+    """Whether this is an id as SnelStart gives them out."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def literal(text: str) -> str:
@@ -37,6 +46,10 @@ class SnelStart:
 
     koppelsleutel: str
     subscription_key: str
+    around: transport.Around = field(default=transport.freely, compare=False)
+    """What every call to the API is made within: its budget. The token comes from elsewhere and counts for nothing."""
+    patience: transport.Around = field(default=transport.freely, compare=False)
+    """What every call is made within, the one for the token too."""
 
     def __repr__(self) -> str:
         """Nothing: a traceback that prints locals must not print keys."""
@@ -49,7 +62,9 @@ class SnelStart:
         """
         for fresh in (False, True):
             try:
-                answer = transport.read(self._url(path), params=params, headers=self._headers(fresh=fresh))
+                answer = transport.read(
+                    self._url(path), params=params, headers=self._headers(fresh=fresh), around=self._both()
+                )
             except (transport.NotSent, transport.NoAnswer) as error:
                 raise Unavailable(catalogue.reason("snelstart-unavailable")) from error
             if answer.ok:
@@ -66,11 +81,16 @@ class SnelStart:
     def pages(self, path: str, filter_: str | None = None) -> Iterator[dict[str, Any]]:
         """All rows of a list call that knows `$top` and `$skip`."""
         skip = 0
+        before: list[dict[str, Any]] = []
         while True:
             params: dict[str, str | int] = {"$top": PAGE, "$skip": skip}
             if filter_:
                 params["$filter"] = filter_
             page = rows(self.get(path, params))
+            if page and page == before:
+                # Who does not mind `$skip` has no last page.
+                raise Unavailable(catalogue.reason("snelstart-unavailable"))
+            before = page
             yield from page
             if len(page) < PAGE:
                 return
@@ -83,19 +103,37 @@ class SnelStart:
         not done) or `Unknown`. Sent again is only what a token was refused for that is expired or lacks the right by
         its own account: that is refused before anything is done.
         """
-        content = simplejson.dumps(body, use_decimal=True).encode()
+        answer = self._write("POST", path, body)
+        if isinstance(answer.body, dict) and is_id(answer.body.get("id")):
+            return answer.body
+        raise Unknown(catalogue.reason("snelstart-outcome-unknown"))
+
+    def put(self, path: str, body: Mapping[str, object]) -> None:
+        """Replace what is there, once. Failures as `post`."""
+        self._write("PUT", path, body)
+
+    def delete(self, path: str) -> None:
+        """Take away what is there, once; `UnknownId` when it is there no longer. Other failures as `post`."""
+        self._write("DELETE", path)
+
+    def _write(
+        self, method: Literal["POST", "PUT", "DELETE"], path: str, body: Mapping[str, object] | None = None
+    ) -> transport.Answer:
+        """A call that changes the books, once; its answer, which is a success. Failures as `post`."""
+        content = None if body is None else simplejson.dumps(body, use_decimal=True).encode()
+        typed = {} if content is None else {"Content-Type": "application/json"}
         for fresh in (False, True):
-            headers = {**self._headers(fresh=fresh), "Content-Type": "application/json"}
+            headers = {**self._headers(fresh=fresh), **typed}
             try:
-                answer = transport.write(self._url(path), content=content, headers=headers)
+                answer = transport.write(
+                    self._url(path), content=content, headers=headers, around=self._both(), method=method
+                )
             except transport.NotSent as error:
                 raise Unavailable(catalogue.reason("snelstart-unavailable")) from error
             except transport.NoAnswer as error:
                 raise Unknown(catalogue.reason("snelstart-outcome-unknown")) from error
             if answer.ok:
-                if isinstance(answer.body, dict) and isinstance(answer.body.get("id"), str) and answer.body["id"]:
-                    return answer.body
-                raise Unknown(catalogue.reason("snelstart-outcome-unknown"))
+                return answer
             scope = _scope(path, "write")
             failed = failure(answer, wrote=True, scope=scope)
             outdated = answer.status == _FORBIDDEN and not fresh and self._lacks(scope)
@@ -105,15 +143,19 @@ class SnelStart:
 
     def _lacks(self, scope: str) -> bool:
         """Whether the token held says itself that it lacks this right: one minted now may have it."""
-        granted = scopes(token(self.koppelsleutel))
+        granted = scopes(token(self.koppelsleutel, around=self.patience))
         return granted is not None and scope not in granted
+
+    def _both(self) -> transport.Around:
+        # Nothing is bought for a call that is not to be made.
+        return transport.within(self.patience, self.around)
 
     def _url(self, path: str) -> str:
         return f"{settings().snelstart_api_url}/{path}"
 
     def _headers(self, *, fresh: bool) -> dict[str, str]:
         return {
-            "Authorization": f"Bearer {token(self.koppelsleutel, fresh=fresh)}",
+            "Authorization": Secret(f"Bearer {token(self.koppelsleutel, fresh=fresh, around=self.patience)}"),
             "Ocp-Apim-Subscription-Key": self.subscription_key,
         }
 
@@ -128,6 +170,7 @@ def _scope(path: str, access: str) -> str:
         "verkoopfacturen": "orders",
         "verkoopboekingen": "boekhouden",
         "grootboeken": "boekhouden",
+        "grootboekmutaties": "boekhouden",
         "dagboeken": "boekhouden",
     }.get(resource, "settings")
     return f"{area}:{access}"
@@ -140,10 +183,10 @@ def rows(answer: object) -> list[dict[str, Any]]:
     return answer
 
 
-def token(koppelsleutel: str, *, fresh: bool = False) -> str:
+def token(koppelsleutel: str, *, fresh: bool = False, around: transport.Around = transport.freely) -> str:
     """The bearer token of a koppelsleutel, minted once a process and kept until a minute before it expires.
 
-    Raises `ConnectionRefused` when the koppelsleutel itself is refused, else `Unavailable`.
+    Raises `ConnectionRefused` when the koppelsleutel itself is refused, else `Unavailable`, or what `around` raises.
     """
     with _lock:
         minting = _minting.setdefault(koppelsleutel, Lock())
@@ -153,25 +196,35 @@ def token(koppelsleutel: str, *, fresh: bool = False) -> str:
         # `fresh` means "not the one I was refused with"; another thread may have minted a newer one meanwhile.
         if known and time.monotonic() < known[0] and not (fresh and known == before):
             return known[1]
-        minted, lifetime = _mint(koppelsleutel)
+        minted, lifetime = _mint(koppelsleutel, around)
         _tokens[koppelsleutel] = (time.monotonic() + max(0, lifetime - _RENEW_SECONDS_EARLY), minted)
         return minted
 
 
-def _mint(koppelsleutel: str) -> tuple[str, int]:
+def _mint(koppelsleutel: str, around: transport.Around) -> tuple[Secret, int]:
+    form = {"grant_type": "clientkey", "clientkey": koppelsleutel}
     try:
+        # Orders of the same administration wait for it one behind the other, and a second token does no harm.
         answer = transport.write(
-            settings().snelstart_auth_url, form={"grant_type": "clientkey", "clientkey": koppelsleutel}
+            settings().snelstart_auth_url, form=form, around=around, timeout=transport.READ_TIMEOUT
         )
     except (transport.NotSent, transport.NoAnswer) as error:
         raise Unavailable(catalogue.reason("snelstart-unavailable")) from error
     if answer.status in (_BAD_REQUEST, _UNAUTHORIZED):
         raise ConnectionRefused(catalogue.reason("snelstart-key-refused"))
-    body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
-    minted, lifetime = body.get("access_token"), body.get("expires_in")
-    if not isinstance(minted, str) or not minted or not str(lifetime).isdigit():
+    minted = _minted(answer.body) if answer.ok else None
+    if minted is None:
         raise Unavailable(catalogue.reason("snelstart-unavailable"), answer.retry_after)
-    return minted, int(str(lifetime))
+    return minted
+
+
+def _minted(body: object) -> tuple[Secret, int] | None:
+    """Token and lifetime; None for what is neither. A token goes into a header, where only ASCII can."""
+    told: dict[str, object] = body if isinstance(body, dict) else {}
+    bearer, lifetime = told.get("access_token"), str(told.get("expires_in"))
+    if not isinstance(bearer, str) or not bearer or not (bearer.isascii() and bearer.isprintable()):
+        return None
+    return (Secret(bearer), int(lifetime)) if _SECONDS.fullmatch(lifetime) else None
 
 
 def scopes(bearer: str) -> frozenset[str] | None:
@@ -182,7 +235,7 @@ def scopes(bearer: str) -> frozenset[str] | None:
     parts = bearer.split(".")
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return None
     listed = claims.get("scopes") if isinstance(claims, dict) else None
     if isinstance(listed, str):

@@ -3,6 +3,7 @@
 One map from answer to failure; what a code means for a person stands in the catalogue.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from koppeling.transport import Answer
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _TOO_MANY = 400, 401, 403, 404, 408, 429
 _CLIENT_ERRORS = frozenset(range(400, 500)) - {_TIMEOUT, _TOO_MANY}
 """408 says that the request did not come through in time: no verdict on what it asked for."""
+
+_NO_CODE = re.compile(r"[^A-Za-z0-9._-]")
 
 NUMBER_EXISTS = "BOE-0021"
 REFUSED_FIELDS = {
@@ -59,7 +62,7 @@ def error_lines(body: Any) -> tuple[ErrorLine, ...]:  # noqa: ANN401 -- any JSON
         if isinstance(entry, dict):
             code = entry.get("errorCode") or entry.get("ErrorCode") or ""
             message = entry.get("message") or entry.get("Message") or ""
-            lines.append(ErrorLine(str(code)[:20], str(message)[:300]))
+            lines.append(ErrorLine(_NO_CODE.sub("", str(code))[:20], str(message)[:300]))
     return tuple(lines)
 
 

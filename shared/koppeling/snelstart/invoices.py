@@ -1,14 +1,19 @@
 """Sales bookings: sending one, and finding one again by its number."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from itertools import batched
 from typing import Any
 
 from koppeling import catalogue
 from koppeling.booking.plan import Plan
 from koppeling.failures import Unavailable
-from koppeling.snelstart.client import SnelStart, literal, rows
+from koppeling.shapes import decimal
+from koppeling.snelstart.client import SnelStart, is_id, literal, rows
+
+_NUMBERS = 40
+"""Invoice numbers asked for in one call: what a URL holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,22 @@ def taken(snelstart: SnelStart, numbers: Iterable[str]) -> frozenset[str]:
     return frozenset(number for folded, number in wanted.items() if folded in found)
 
 
+def open_balances(snelstart: SnelStart, numbers: Mapping[str, str]) -> dict[str, Decimal]:
+    """What is still open of our invoices (number → verkoopboeking id), by id, as far as they are there.
+
+    One call for every forty of them.
+    """
+    wanted = {number.casefold(): booking_id for number, booking_id in numbers.items()}
+    found = {}
+    for some in batched(numbers, _NUMBERS, strict=False):
+        clauses = " or ".join(f"Factuurnummer eq {literal(number)}" for number in some)
+        for row in rows(snelstart.get("verkoopfacturen", {"$filter": clauses})):
+            ours = wanted.get(str(row.get("factuurnummer", "")).casefold())
+            if ours and ours.casefold() == _text(row, "verkoopBoeking", "id").casefold():
+                found[ours] = _money(row, "openstaandSaldo")
+    return found
+
+
 def open_balance(snelstart: SnelStart, factuurnummer: str, verkoopboeking_id: str) -> Decimal | None:
     """What is still open of our invoice, or None when it is no longer there under its number."""
     listed = rows(
@@ -99,13 +120,13 @@ def open_balance(snelstart: SnelStart, factuurnummer: str, verkoopboeking_id: st
 def _text(row: dict[str, Any], outer: str, inner: str) -> str:
     holder = row.get(outer)
     value = holder.get(inner) if isinstance(holder, dict) else None
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not is_id(value):
         raise Unavailable(catalogue.reason("snelstart-unavailable"))
     return value
 
 
 def _money(row: dict[str, Any], name: str) -> Decimal:
     try:
-        return Decimal(str(row.get(name)))
-    except InvalidOperation:
+        return decimal(row.get(name))
+    except ValueError:
         raise Unavailable(catalogue.reason("snelstart-unavailable")) from None

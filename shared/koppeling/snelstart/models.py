@@ -21,6 +21,7 @@ from koppeling.shapes import (
     many,
     mapping,
     text,
+    word,
 )
 
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
@@ -109,7 +110,7 @@ class VatRate(_Record):
     @classmethod
     def parse(cls, payload: Mapping[str, Any]) -> tuple[Self, ...]:
         """From one country of ``GET /vatrates``. Raises `ShapeError`."""
-        country = text(payload.get("countryCode")).upper()
+        country = word(payload, "countryCode").upper()
         return tuple(cls.read({**mapping(rate), "countryCode": country}) for rate in many(payload.get("vatRates")))
 
 
@@ -133,7 +134,7 @@ class CompanyInfo(_Record):
     @classmethod
     def parse(cls, payload: Mapping[str, Any]) -> Self:
         """From ``GET /companyInfo``. Raises `ShapeError`."""
-        account = text(mapping(payload.get("buitenlandseBtwGrootboek")).get("id"))
+        account = word(mapping(payload.get("buitenlandseBtwGrootboek")), "id")
         ranges = map(mapping, many(payload.get("factureerBuitenlandsBtwRanges")))
         small = mapping(payload.get("kleineOndernemersregeling"))
         return cls.read(

@@ -1,5 +1,6 @@
 """Settling (afletteren): booking the payment against the invoice, in a bank or cash journal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,34 @@ class Payment:
     factuurnummer: str
     factuurdatum: str
     amount: Decimal
+
+
+def send_together(snelstart: SnelStart, payments: Sequence[Payment], journal: Settlement, batch: str) -> str:
+    """Settle several invoices of one month in one booking; its id. Failures as `SnelStart.post`.
+
+    Dated on the last of their invoice dates. All are sales, so money that came in. The batch's name stands in the
+    description: that makes the booking ours.
+    """
+    total = sum((payment.amount for payment in payments), _ZERO)
+    path = "kasboekingen" if journal.soort == "Kas" else "bankboekingen"
+    body: dict[str, object] = {
+        "datum": f"{max(payment.factuurdatum for payment in payments)}T00:00:00",
+        "dagboek": {"id": journal.dagboek_id},
+        "omschrijving": f"Betaling van {len(payments)} facturen ({batch})",
+        "boekstuk": batch,
+        "bedragOntvangen": total,
+        "bedragUitgegeven": _ZERO,
+        "verkoopboekingBoekingsRegels": [
+            {
+                "boekingId": {"id": payment.verkoopboeking_id},
+                "omschrijving": f"Betaling factuur {payment.factuurnummer}",
+                "debet": _ZERO,
+                "credit": payment.amount,
+            }
+            for payment in payments
+        ],
+    }
+    return str(snelstart.post(path, body)["id"])
 
 
 def send(snelstart: SnelStart, payment: Payment, journal: Settlement, moment: datetime) -> str:

@@ -15,7 +15,7 @@ from stdnum import iban
 from koppeling.booking import vatnumbers
 from koppeling.clock import AMSTERDAM
 from koppeling.mijnwebwinkel.models import Address, Order
-from koppeling.snelstart.client import SnelStart, literal
+from koppeling.snelstart.client import SnelStart, is_id, literal
 from koppeling.snelstart.errors import REFUSED_FIELDS, SnelStartRefused
 from koppeling.snelstart.models import Chart
 
@@ -68,13 +68,21 @@ def customers(snelstart: SnelStart, filter_: str | None = None) -> Iterator[Cust
             yield Customer(row["id"], _code(row), email, str(row.get("naam") or ""))
 
 
+def modified_since(snelstart: SnelStart, moment: datetime) -> Iterator[Customer]:
+    """The active customers that were made or changed since a moment."""
+    return customers(snelstart, _modified(moment))
+
+
+def _modified(since: datetime) -> str:
+    return f"ModifiedOn gt datetime'{since.astimezone(AMSTERDAM):%Y-%m-%dT%H:%M:%S}'"
+
+
 def matching(snelstart: SnelStart, email: str, changed_since: datetime | None) -> list[Customer]:
     """The customers found by an e-mail address, as written and in lower case, and those changed since a moment."""
     spellings = sorted({email.strip(), email.strip().lower()})
     clauses = [f"Email eq {literal(spelling)}" for spelling in spellings]
     if changed_since:
-        wall_clock = changed_since.astimezone(AMSTERDAM)
-        clauses.append(f"ModifiedOn gt datetime'{wall_clock:%Y-%m-%dT%H:%M:%S}'")
+        clauses.append(_modified(changed_since))
     try:
         found = list(customers(snelstart, " or ".join(clauses)))
     except SnelStartRefused:
@@ -94,6 +102,12 @@ def by_name(snelstart: SnelStart, naam: str) -> Relatie | None:
     """The oldest active customer of exactly this name; for relaties that stand for many customers."""
     found = customers(snelstart, f"Naam eq {literal(naam)}")
     return _oldest([customer for customer in found if customer.naam == naam], "deze naam")
+
+
+def has_vat_number(snelstart: SnelStart, relatie_id: str) -> bool:
+    """Whether a relatie carries a VAT number, whichever. Failures as `SnelStart.get`."""
+    row = snelstart.get(f"relaties/{relatie_id}")
+    return isinstance(row, dict) and bool(str(row.get("btwNummer") or "").strip())
 
 
 def make(snelstart: SnelStart, draft: Draft) -> Relatie:
@@ -195,7 +209,7 @@ def _usable(row: dict[str, Any]) -> bool:
     """SnelStart's own relaties carry a negative relatiecode or the kind Eigen: never a match."""
     kinds = row.get("relatiesoort") or []
     return (
-        isinstance(row.get("id"), str)
+        is_id(row.get("id"))
         and "Klant" in kinds
         and "Eigen" not in kinds
         and not row.get("nonactief")
