@@ -9,8 +9,9 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -26,17 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="make sandbox",
         description=__doc__,
-        epilog="Example: python -m sandbox.run --every 2 --answer-ms 100",
+        epilog="Example: python -m sandbox.run --every 2 --answer-ms 100 --vies",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two orders, 0 for none (5)")
     parser.add_argument("--answer-ms", type=int, default=50, help="how long both APIs take for an answer (50)")
     parser.add_argument("--seed", type=int, default=27, help="which orders (27)")
+    parser.add_argument(
+        "--vies", action="store_true", help="ask a simulated VIES about VAT numbers; also `make sandbox VIES=1`"
+    )
     chosen = parser.parse_args(arguments)
     console = Console()
     try:
         with world(
             parameters={"SettleSeconds": "10", "PollRate": "rate(1 minute)"},
+            with_vies=chosen.vies,
             say=lambda line: console.print(f"[dim]{line}"),
         ) as made:
             connected = made.connect_since_yesterday("Fietsbel & Co")
@@ -64,6 +69,7 @@ def _show(made: World, connected: Connected, console: Console) -> None:
         f"The administration, to look at   {made.books.url}/administratie/{connected.administration}",
         f"Simulated shop                   {made.shop.url}/v1  (control: {made.shop.url}/_sim/orders?store=…)",
         f"Simulated SnelStart              {made.books.url}/v2",
+        f"Simulated VIES                   {_vies(made)}",
         f"Local AWS                        {made.deployment.endpoint}",
         f"Webhook of this shop             {connected.webhook_url}?key={connected.webhook_key}",
         f"Koppeling                        {connected.id}",
@@ -77,6 +83,28 @@ def _show(made: World, connected: Connected, console: Console) -> None:
     console.rule()
 
 
+def _vies(made: World) -> str:
+    return f"{made.vies.url}  (asked so far: {made.vies.url}/_sim/asked)" if made.vies else "not asked (VIES=1)"
+
+
+def _to_belgium(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The same amount to a business in Belgium, its VAT reverse-charged: what VIES is asked about."""
+    price, total = {"amount": raw["price"]["total"], "rate": "0.00"}, raw["price"]["total"]
+    line = {"id": "1", "type": "article", "quantity": 1, "description": "Partij theedoeken"}
+    invoice = {"name": "Theehuis", "company": "Theehuis BV", "street": "Wetstraat", "number": "1", "city": "Brussel"}
+    invoice |= {"zipcode": "1000", "country_code": "BE", "taxnumber": "BE0428759497"}
+    return {
+        **raw,
+        "business_model": "B2B",
+        "tax_region": "BE",
+        "tax_strategy": "reverse_charged_vat",
+        "debtor": {**raw["debtor"], "address": {"invoice": invoice}},
+        "orderlines": [{**line, "price": {**price, "amount_including_tax": total}}],
+        "price": {"tax": [{"amount": "0.00", "rate": "0.00"}], "total": total},
+        "shipping": [],
+    }
+
+
 def _stay(made: World, connected: Connected, seed: int, every: float, console: Console) -> None:
     """Let the shop sell: most orders are announced, every tenth is left for the poll to find."""
     pause = threading.Event()
@@ -86,7 +114,8 @@ def _stay(made: World, connected: Connected, seed: int, every: float, console: C
         placed = datetime.now(ZoneInfo("Europe/Amsterdam")) - timedelta(minutes=2)
         number = _FIRST_NUMBER + index
         order = generator.generate(seed + index, 1, first_number=number, start=placed, span=timedelta(minutes=1))[0]
-        made.place(connected, [order.raw])
+        reverse = made.vies is not None and order.kind == "sale" and index % 3 == 0
+        made.place(connected, [_to_belgium(order.raw) if reverse else order.raw])
         if index % 10 == 9:  # noqa: PLR2004 -- every tenth
             console.print(f"order {order.number} ({order.kind}, € {order.total}): nobody tells, the poll will find it")
         else:

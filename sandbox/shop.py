@@ -3,24 +3,21 @@
 `python -m sandbox.shop --port 0 --port-file FILE` serves until SIGTERM and writes the port it took into FILE.
 """
 
-import argparse
 import asyncio
 import hmac
 import logging
 import re
-import socket
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from sandbox.serving import options, serve
 from sandbox.shop_control import Control
 from sandbox.shop_dialect import order_json, payment_json, statuses_json
 from sandbox.shop_query import (
@@ -36,7 +33,6 @@ from sandbox.shop_query import (
 )
 from sandbox.shop_state import DEFAULT_STATUSES, Fault, Json, Settings, Shop, Store
 
-LOOPBACK: Final = "127.0.0.1"
 UNANSWERED: Final = 0
 NUMBER: Final = re.compile(r"/v1/orders/([^/]+)(?:/payments)?")
 TEMPLATES: Final = tuple(
@@ -218,28 +214,12 @@ def application() -> Starlette:
     return Starlette(routes=[*Control(shop).routes(), Route("/{rest:path}", Api(shop).answer, methods=methods)])
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Serve on loopback until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox.shop", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--port-file", type=Path, help="written once the port is open")
-    given = parser.parse_args(arguments)
-    # named as TCP: asyncio switches Nagle off only then, and with it every answer takes 40 ms longer
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, given.port))
-        listener.listen(512)
-        if given.port_file is not None:
-            # renamed into place, so that who waits for the file never reads half a number
-            partial = given.port_file.with_suffix(".partial")
-            partial.write_text(str(listener.getsockname()[1]), encoding="ascii")
-            partial.replace(given.port_file)
-        # uvicorn reports every cut connection; those are made on purpose
-        cut = "ASGI callable returned without completing response"
-        logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith(cut))
-        # no access log: it prints every URL, and here a URL carries both tokens
-        config = uvicorn.Config(application(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[listener])
+def main() -> None:
+    """Serve on loopback until told to end."""
+    # uvicorn reports every cut connection; those are made on purpose
+    cut = "ASGI callable returned without completing response"
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith(cut))
+    serve(application(), options("sandbox.shop", "Een nagespeelde Mijnwebwinkel op deze machine.").parse_args())
 
 
 if __name__ == "__main__":

@@ -5,20 +5,16 @@
 Every number is registered unless told otherwise. Ends on SIGTERM or SIGINT. Nothing is kept on disk.
 """
 
-import argparse
-import asyncio
-import signal
-import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from sandbox.serving import options, serve
 
 _OUT_OF_ORDER: Final = 503
 _COUNTRIES: Final = frozenset(
@@ -96,40 +92,9 @@ class Vies:
         )
 
 
-async def _serve(port: int, port_file: Path | None) -> None:
-    config = uvicorn.Config(
-        Vies().application(),
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_level="error",
-        timeout_graceful_shutdown=1,
-    )
-    running = uvicorn.Server(config)
-    # named as TCP: asyncio switches Nagle off only then, and with it every answer takes 40 ms longer
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(128)
-        bound = listener.getsockname()[1]
-        if port_file is not None:
-            fresh = port_file.with_suffix(".new")
-            fresh.write_text(str(bound))
-            fresh.rename(port_file)
-        print(f"http://127.0.0.1:{bound}", flush=True)
-        await running.serve(sockets=[listener])
-
-
 def main() -> None:
     """Run until told to end."""
-    parser = argparse.ArgumentParser(prog="sandbox.vies", description="Een nagespeeld VIES op deze machine.")
-    parser.add_argument("--port", type=int, default=0, help="0 for a free one")
-    parser.add_argument("--port-file", type=Path, help="file the port is written to once it listens")
-    chosen = parser.parse_args()
-    # uvicorn raises the signal it ended on once more: ending on request is no failure
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    asyncio.run(_serve(chosen.port, chosen.port_file))
+    serve(Vies().application(), options("sandbox.vies", "Een nagespeeld VIES op deze machine.").parse_args())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -32,11 +33,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """The reference data of one connection's administration."""
+    """The reference data of one connection's administration; `on_read` is told of every reading anew."""
 
     table: Table
     connection_id: str
     snelstart: SnelStart
+    on_read: Callable[[Chart], None] | None = None
 
     def get(self) -> Chart:
         """The reference data, at most six hours old. Failures as `SnelStart.get`."""
@@ -70,6 +72,8 @@ class Charts:
             if known is None or known.read_at < not_before:
                 known = Known(load(self.snelstart), clock.now())
                 self._store(known)
+                if self.on_read:
+                    self.on_read(known.chart)
             _memory[self.connection_id] = (time.monotonic() + _IN_MEMORY_SECONDS, known)
             return known
 

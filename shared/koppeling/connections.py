@@ -9,17 +9,28 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
-from koppeling import clock, vault
+from koppeling import catalogue, clock, retention, vault
 from koppeling.booking.profile import Profile
-from koppeling.failures import Reason
+from koppeling.failures import Reason, Refused
 from koppeling.mijnwebwinkel.client import Listing
 from koppeling.mijnwebwinkel.models import OrderStatus
+from koppeling.secret import Secret
 from koppeling.table import ConditionFailed, Key, Row, Table
 
 REGISTRY = "CONNECTIONS"
 REMOVED = "REMOVED"
 
-Stored = Literal["profile", "sealed_credentials", "sealed_webhook", "status", "paused"]
+Stored = Literal[
+    "profile",
+    "profile_problems",
+    "profile_checked_at",
+    "administration",
+    "sealed_credentials",
+    "sealed_webhook",
+    "status",
+    "paused",
+    "activated_by",
+]
 """The parts of a connection that change after it was made."""
 
 
@@ -30,6 +41,11 @@ class Credentials:
     shop_token: str
     koppelsleutel: str
     salt: str
+
+    def __post_init__(self) -> None:
+        """Whoever is handed one of these must not show it either."""
+        for name in ("shop_token", "koppelsleutel", "salt"):
+            object.__setattr__(self, name, Secret(getattr(self, name)))
 
     def __repr__(self) -> str:
         """Nothing: a traceback that prints locals must not print secrets."""
@@ -54,7 +70,12 @@ class WebhookSecrets:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One koppeling as stored; `paused` says why it stands still, None while it runs."""
+    """One koppeling as stored; `paused` says why it stands still, None while it runs.
+
+    `profile_problems`: in Dutch, where the profile did not fit the administration at `profile_checked_at`, when that
+    was last read. `activated_by`: which activation brought the koppelsleutel, empty for one that was typed; a later
+    one is the greater text.
+    """
 
     id: str
     name: str
@@ -70,9 +91,28 @@ class Connection:
     sealed_webhook: bytes
     paused: Reason | None = None
     archived_listing: Listing = "unknown"
+    profile_problems: tuple[str, ...] = ()
+    profile_checked_at: str = ""
+    activated_by: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether its owner has not approved it in SnelStart yet: there is no koppelsleutel and no administration."""
+        return not self.administration_id
+
+    @property
+    def status(self) -> Literal["pending", "paused", "active"]:
+        """In one word; only one that is active books."""
+        return "pending" if self.pending else "paused" if self.paused else "active"
 
     def credentials(self) -> Credentials:
-        """The shop's secrets, opened with KMS."""
+        """The shop's secrets, opened with KMS. `Refused` for a connection that is pending: half of them is missing."""
+        if self.pending:
+            raise Refused(catalogue.reason("koppeling-not-activated"))
+        return self.secrets_held()
+
+    def secrets_held(self) -> Credentials:
+        """The same, for a pending connection with an empty koppelsleutel."""
         opened = vault.unseal(self.id, "credentials", self.sealed_credentials)
         return Credentials(str(opened["shop_token"]), str(opened["koppelsleutel"]), str(opened["salt"]))
 
@@ -122,15 +162,18 @@ def _write(connection: Connection) -> Row:
         "id": connection.id,
         "name": connection.name,
         "profile": connection.profile.to_json(),
+        "profile_problems": list(connection.profile_problems),
+        "profile_checked_at": connection.profile_checked_at,
         "statuses": _listed(connection.statuses),
         "shop": {"id": connection.shop_id, "name": connection.shop_name, "domain": connection.shop_domain},
         "administration": {"id": connection.administration_id, "name": connection.administration_name},
         "created_at": connection.created_at,
         "sealed_credentials": connection.sealed_credentials,
         "sealed_webhook": connection.sealed_webhook,
-        "status": "paused" if connection.paused else "active",
+        "status": connection.status,
         "paused": connection.paused.as_dict() if connection.paused else None,
         "archived_listing": connection.archived_listing,
+        "activated_by": connection.activated_by,
     }
 
 
@@ -141,7 +184,7 @@ def _listed(statuses: Iterable[OrderStatus]) -> list[Row]:
 def _read(row: Mapping[str, object]) -> Connection:
     stored: dict[str, object] = dict(row)
     shop, administration = stored["shop"], stored["administration"]
-    statuses, paused = stored["statuses"], stored.get("paused")
+    statuses, paused, problems = stored["statuses"], stored.get("paused"), stored.get("profile_problems")
     listing, sealed, webhook = stored.get("archived_listing"), stored["sealed_credentials"], stored["sealed_webhook"]
     if not (isinstance(shop, dict) and isinstance(administration, dict) and isinstance(statuses, list)):
         raise TypeError("a connection row is not in its shape")
@@ -167,6 +210,9 @@ def _read(row: Mapping[str, object]) -> Connection:
         sealed_webhook=webhook,
         paused=Reason.from_dict(paused) if isinstance(paused, dict) else None,
         archived_listing=listing if listing in ("both", "active-only") else "unknown",
+        profile_problems=tuple(str(problem) for problem in problems) if isinstance(problems, list) else (),
+        profile_checked_at=str(stored.get("profile_checked_at") or ""),
+        activated_by=str(stored.get("activated_by") or ""),
     )
 
 
@@ -202,6 +248,16 @@ class Connections:
             condition="attribute_exists(#sealed_credentials)",
         )
 
+    def activate(self, connection: Connection, before: Connection, *names: Stored) -> None:
+        """Write these parts with a new koppelsleutel. `ConditionFailed` when the secrets changed since `before`."""
+        row = _write(connection)
+        self._table.update(
+            _key(connection.id),
+            {name: row[name] for name in names},
+            condition="#sealed_credentials = :sealed_before",
+            given={"sealed_before": before.sealed_credentials},
+        )
+
     def pause(self, connection: Connection, reason: Reason) -> Connection:
         """Stand still for this reason; an earlier reason stays, and one removed meanwhile stays removed."""
         try:
@@ -230,6 +286,26 @@ class Connections:
                 _key(connection.id), {"statuses": _listed(statuses)}, condition="attribute_exists(#sealed_credentials)"
             )
 
+    def checked(self, connection: Connection, problems: Iterable[str]) -> Connection:
+        """Remember how the profile fits the administration as that was read just now; the connection with that.
+
+        Not remembered when somebody stored a profile or a check since `connection` was read: theirs is newer.
+        """
+        checked = replace(connection, profile_problems=tuple(problems), profile_checked_at=clock.iso(clock.now()))
+        row = _write(checked)
+        seen = connection.profile_checked_at
+        unchanged = "#profile_checked_at = :seen"
+        if not seen:
+            unchanged = f"({unchanged} OR attribute_not_exists(#profile_checked_at))"
+        with suppress(ConditionFailed):
+            self._table.update(
+                _key(connection.id),
+                {name: row[name] for name in ("profile_problems", "profile_checked_at")},
+                condition=f"attribute_exists(#sealed_credentials) AND {unchanged}",
+                given={"seen": seen},
+            )
+        return checked
+
     def forms_before(self, connection: Connection) -> Iterator[tuple[str, date]]:
         """The number forms under which removed connections of the same shop and administration booked, until when."""
         rows = self._table.rows(REMOVED, f"{connection.shop_id}#{connection.administration_id}#")
@@ -241,11 +317,14 @@ class Connections:
         What stays of one that `booked` is its form of numbers: an order booked again under another would be double.
         """
         connection = self.get(connection_id) if booked else None
-        if connection:
+        if connection and not connection.pending:
             form = connection.profile.invoice_number
             place = f"{connection.shop_id}#{connection.administration_id}#{form}"
             today = clock.now().astimezone(clock.AMSTERDAM).date().isoformat()
-            self._table.put({"pk": REMOVED, "sk": place, "invoice_number": form, "removed_on": today})
+            kept_until = retention.expiry(retention.BOOKS)
+            self._table.put(
+                {"pk": REMOVED, "sk": place, "invoice_number": form, "removed_on": today, "expires_at": kept_until}
+            )
         erased = 0
         # Until nothing is left: an order that was under way when the connection's own row went may leave a row behind.
         while rows := [Key(row["pk"], row["sk"]) for row in self._table.rows(partition(connection_id))]:

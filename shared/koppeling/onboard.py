@@ -8,8 +8,8 @@ from datetime import date
 
 from koppeling import catalogue, clock, connections, partner, queues
 from koppeling.booking.profile import Profile
-from koppeling.booking.suggest import check, check_statuses, suggest
-from koppeling.charts import Charts, load
+from koppeling.booking.suggest import misfits, suggest
+from koppeling.charts import load
 from koppeling.connections import Connection, Connections, Credentials, WebhookSecrets
 from koppeling.directory import Directory
 from koppeling.failures import Failure, Refused
@@ -63,12 +63,12 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
     credential is wrong, `ProfileProblems`, or the `ValueError` of a profile that cannot be read.
     """
     operator = partner.partner()
-    _demand_partner(operator)
+    demand_partner(operator)
     credentials = Credentials(shop_token.strip(), koppelsleutel.strip(), secrets.token_hex(16))
     shop = Shop(settings().mijnwebwinkel_api_url, credentials.shop_token, operator.partner_token)
     store, statuses = shop.store(), shop.order_statuses()
     snelstart = SnelStart(credentials.koppelsleutel, operator.subscription_key)
-    _demand_scopes(credentials.koppelsleutel)
+    demand_scopes(credentials.koppelsleutel)
     chart = load(snelstart)
     today = clock.now().astimezone(clock.AMSTERDAM).date()
     profile = profile_for(chart, ShopStatuses(statuses), today, profile_toml)
@@ -87,12 +87,14 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
         sealed_credentials=connections.seal_credentials(connection_id, credentials),
         sealed_webhook=connections.seal_webhook(connection_id, webhook),
         archived_listing=shop.archived_listing(),
+        profile_checked_at=clock.iso(clock.now()),
     )
-    warnings = _twice(Connections(table), connection)
+    warnings = twice(Connections(table), connection)
     Connections(table).add(connection)
     try:
-        Charts(table, connection_id, snelstart).keep(chart)
-        Directory(table, connection_id, credentials, snelstart).read_whole()
+        with Workplace.open(table, connection) as place:
+            place.charts.keep(chart)
+            Directory(table, connection_id, credentials, place.snelstart).read_whole()
     except Failure:
         # Whole or not at all: what is left to do is to add it again.
         Connections(table).remove(connection_id, booked=False)
@@ -105,7 +107,7 @@ def profile_for(chart: Chart, statuses: ShopStatuses, today: date, toml: str | N
     profile = suggest(chart, statuses, today)
     if toml is not None:
         profile = profile.changed_by(toml)
-    problems = (*check(profile, chart), *check_statuses(profile, statuses))
+    problems = misfits(profile, chart, statuses)
     if problems:
         raise ProfileProblems(problems)
     return profile
@@ -113,16 +115,30 @@ def profile_for(chart: Chart, statuses: ShopStatuses, today: date, toml: str | N
 
 def change_profile(table: Table, connection: Connection, toml: str) -> Connection:
     """Replace the profile by `toml` over the present one, when it fits the administration."""
-    place = Workplace.open(table, connection)
-    profile, chart = connection.profile.changed_by(toml), load(place.snelstart)
-    problems = (*check(profile, chart), *check_statuses(profile, ShopStatuses(connection.statuses)))
+    profile = connection.profile.changed_by(toml)
+    with Workplace.open(table, connection) as place:
+        chart = load(place.snelstart)
+    problems = misfits(profile, chart, ShopStatuses(connection.statuses))
     if problems:
         raise ProfileProblems(problems)
-    changed = replace(connection, profile=profile)
-    _twice(Connections(table), changed)
-    Connections(table).save(changed, "profile")
+    changed = replace(connection, profile=profile, profile_problems=(), profile_checked_at=clock.iso(clock.now()))
+    twice(Connections(table), changed)
+    Connections(table).save(changed, "profile", "profile_problems", "profile_checked_at")
     place.charts.keep(chart)
     return Connections(table).get(connection.id) or changed
+
+
+def check_profile(table: Table, connection: Connection) -> Connection:
+    """Hold the stored profile against the administration and the shop as they are now; the problems are kept with it.
+
+    The connection as it then is. Failures as the calls of `Shop` and `SnelStart.get`.
+    """
+    stored = Connections(table)
+    with Workplace.open(table, connection) as place:
+        chart, statuses = load(place.snelstart), place.shop.order_statuses()
+        place.charts.keep(chart)
+    stored.learn_statuses(connection, statuses)
+    return stored.checked(connection, misfits(connection.profile, chart, ShopStatuses(statuses)))
 
 
 def pause(table: Table, connection: Connection) -> Connection:
@@ -145,11 +161,12 @@ def resume(
     )
     if credentials != old:
         connection = replace(connection, sealed_credentials=connections.seal_credentials(connection.id, credentials))
-    _demand_scopes(credentials.koppelsleutel)
-    _demand_same(connection, Workplace.open(table, connection))
+    demand_scopes(credentials.koppelsleutel)
+    with Workplace.open(table, connection) as place:
+        _demand_same(connection, place)
     connection = replace(connection, paused=None)
     Connections(table).save(connection, "sealed_credentials", "status", "paused")
-    return connection, requeue(table, connection, _kept)
+    return connection, requeue(table, connection, kept)
 
 
 def rotate(table: Table, connection: Connection) -> tuple[Connection, WebhookSecrets]:
@@ -180,17 +197,19 @@ def stopped(row: OrderRow) -> bool:
     return row.state == "refused" or (row.state == "booked" and row.reason is not None)
 
 
-def _kept(row: OrderRow) -> bool:
+def kept(row: OrderRow) -> bool:
+    """Whether an order stood still with its connection: what `resume` queues."""
     by_credential = row.reason is not None and row.reason.code in _CREDENTIAL_CODES
     return row.state in ("received", "failed", "booked") or (row.state == "refused" and by_credential)
 
 
-def _demand_partner(operator: partner.Partner) -> None:
+def demand_partner(operator: partner.Partner) -> None:
+    """`Refused` while the operator's own credentials are not filled in."""
     if not operator.subscription_key or not operator.partner_token:
         raise Refused(catalogue.reason("koppeling-partner-empty"))
 
 
-def _demand_scopes(koppelsleutel: str) -> None:
+def demand_scopes(koppelsleutel: str) -> None:
     """Say at once which right a koppelsleutel lacks. A token that does not list its rights is taken as it is."""
     granted = scopes(token(koppelsleutel, fresh=True))
     # A list that holds none of our names is written in other words than the documentation: no reason to refuse.
@@ -209,7 +228,7 @@ def _demand_same(connection: Connection, place: Workplace) -> None:
         raise Refused(catalogue.reason("snelstart-other-administration"))
 
 
-def _twice(known: Connections, new: Connection) -> tuple[str, ...]:
+def twice(known: Connections, new: Connection) -> tuple[str, ...]:
     """A shop connected to the same administration twice under two number forms would be booked twice: refused.
 
     Also when the other one is gone, unless this one begins with orders from after that.

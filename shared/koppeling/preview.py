@@ -1,37 +1,32 @@
 """What would become of orders, and why: the story of `sync` told ahead, without a single write anywhere.
 
 It reads the shop, the administration's reference data (always anew), our rows, and which invoice numbers are taken.
-What SnelStart says only to a booking itself stays unknown: a closed period, a customer it does not take.
+What SnelStart says only to a booking itself stays unknown: a closed period, a customer it does not take. Only its calls
+to SnelStart are counted, as everybody's are.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import Decimal
 from itertools import batched
-from typing import Any, Literal
+from typing import Any
 
-from koppeling import backoff, catalogue, clock, vies
+from koppeling import catalogue, clock, vies
 from koppeling.booking.credit import Original, credit_plan, reversal
 from koppeling.booking.decide import Credit, Ready, Skip, Waiting, taken_back
 from koppeling.booking.plan import Plan, plan, settlement
-from koppeling.booking.vat import LineKind
 from koppeling.charts import load
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable
-from koppeling.fingerprint import fingerprint
+from koppeling.foreseen import Invoice, Line, Outcome, Preview
 from koppeling.messages import order_number
 from koppeling.mijnwebwinkel.client import Placed, archived_choices
 from koppeling.mijnwebwinkel.models import Order, Payments, ShapeError, ShopStatuses
-from koppeling.orders import Booking, OrderRow
+from koppeling.orders import OrderRow
 from koppeling.snelstart import invoices
 from koppeling.snelstart.models import Chart
 from koppeling.takeback import NotYet, Takeable, of_row, of_shop, original_of
-from koppeling.verdict import Verdict, verdict_by
+from koppeling.verdict import Verdict, verdict_by, waited_too_long
 from koppeling.workplace import Workplace
-
-Outcome = Literal["book", "credit", "booked", "waiting", "skip", "refuse"]
-"""What would become of an order now. `credit`: a credit booking, of a credit order or to take a booked order back.
-`booked`: its invoice is in the books and stays as it is."""
 
 _AT_ONCE = 25
 """Orders whose invoice numbers are looked up in one call: calls to SnelStart are scarce."""
@@ -42,89 +37,12 @@ type Progress = Callable[[int, int], None]
 """Told after every few orders: how many were looked at, of how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the invoice, its account with its name; `bedrag` in euro without VAT."""
-
-    omschrijving: str
-    grootboek_nummer: int
-    grootboek_omschrijving: str
-    bedrag: Decimal
-    btw_soort: LineKind
-
-
-@dataclass(frozen=True, slots=True)
-class Invoice:
-    """A planned invoice with the names of its accounts and its journal."""
-
-    plan: Plan
-    lines: tuple[Line, ...]
-    dagboek_omschrijving: str
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What was done otherwise than it would be done now; `name` in words of the command line."""
-
-    name: str
-    then: str
-    now: str
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """One order: what would become of it, and the invoice as far as one can be planned.
-
-    `reason` says why an order is waiting, skipped or refused; of one that is in the books, why it would be refused if
-    it were booked now. `row` is what we know of it so far.
-    """
-
-    number: str
-    outcome: Outcome
-    reason: Reason | None = None
-    order: Order | None = field(default=None, repr=False)
-    invoice: Invoice | None = None
-    row: OrderRow | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def sends(self) -> Plan | None:
-        """The invoice that would be sent now; None for every outcome but `book` and `credit`."""
-        return self.invoice.plan if self.invoice and self.outcome in ("book", "credit") else None
-
-    @property
-    def booking(self) -> Booking | None:
-        """What was booked for this order (of one taken back since: its own invoice); None when nothing was."""
-        if self.row is None or self.row.verkoopboeking_id is None:
-            return None
-        return self.row.sale.booking if self.row.sale else self.row.booking
-
-    def differences(self) -> tuple[Difference, ...]:
-        """Where what would be done now is not what was done; of an order never booked, the reason it stands still."""
-        booking, order, row = self.booking, self.order, self.row
-        if row is None:
-            return ()
-        if booking is None:
-            then, now = row.reason.code if row.reason else "", self.reason.code if self.reason else self.outcome
-            return (Difference("reason", then, now),) if then and then != now else ()
-        pairs = [("order", row.seen, fingerprint(order))] if order and row.seen else []
-        if self.invoice and self.outcome != "credit":
-            planned = self.invoice.plan
-            pairs += [
-                ("invoice", booking.factuurnummer, planned.factuurnummer),
-                ("date", booking.factuurdatum, planned.factuurdatum.isoformat()),
-                ("total", str(booking.total), str(planned.total)),
-                ("payment", _way(booking.gateway, booking.method), _way_of(planned)),
-            ]
-        return tuple(Difference(name, then, now) for name, then, now in pairs if then != now)
-
-
 def preview_order(place: Workplace, number: str) -> Preview:
     """What would become of one order. Failures as the calls of `Shop` and `SnelStart.get`; `Refused` is an outcome."""
     row = place.orders.get(number)
     if not number.isdigit():
         return Preview(number, "skip", catalogue.reason("shop-test-order"), row=row)
-    look = _Look.begin(place)
+    look = Look.begin(place)
     try:
         order = place.shop.order(number)
     except ConnectionRefused:
@@ -145,7 +63,7 @@ def preview_since(place: Workplace, start: date, end: date, progress: Progress |
     windows = [Placed(start, end, archived) for archived in archived_choices(listing)]
     counted = [(window, place.shop.count(window)) for window in windows]
     expected, done = sum(count for _, count in counted), 0
-    look = _Look.begin(place)
+    look = Look.begin(place)
     listed = (raw for window, count in counted for raw in place.shop.orders(window, count))
     for raws in batched(listed, _AT_ONCE, strict=False):
         yield from look.up(look.over(raws))
@@ -155,7 +73,7 @@ def preview_since(place: Workplace, start: date, end: date, progress: Progress |
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """One connection at this moment."""
 
     place: Workplace
@@ -164,7 +82,8 @@ class _Look:
     read: set[str] = field(default_factory=set)
 
     @classmethod
-    def begin(cls, place: Workplace) -> "_Look":
+    def begin(cls, place: Workplace) -> "Look":
+        """Read the administration's reference data and the shop's statuses anew."""
         return cls(place, load(place.snelstart), ShopStatuses(place.shop.order_statuses()))
 
     def over(self, raws: Iterable[Mapping[str, Any]]) -> list[Preview]:
@@ -184,6 +103,8 @@ class _Look:
 
     def at(self, order: Order, row: OrderRow | None) -> Preview:
         """One order, but for what SnelStart knows of its invoice number."""
+        if row and row.undone:
+            return Preview(order.number, "skip", order=order, row=row, reason=row.reason)
         seen = Preview(order.number, "refuse", order=order, row=row)
         try:
             if row and _stands(row):
@@ -269,7 +190,7 @@ class _Look:
             case Skip(reason):
                 return replace(seen, outcome="skip", reason=reason)
             case NotYet(reason=reason):
-                return _waiting(order, seen, reason)
+                return _waiting(order, seen, reason, of)
 
     def _proven(self, seen: Preview, planned: Plan) -> Preview:
         """As `sync` does before VAT is reverse-charged: ask VIES, where this deployment asks it."""
@@ -280,7 +201,7 @@ class _Look:
         except Refused as refused:
             return replace(seen, outcome="refuse", reason=refused.reason)
         except Unavailable as unavailable:
-            return replace(seen, outcome="waiting", reason=unavailable.reason)
+            return replace(seen, outcome="again", reason=unavailable.reason)
         return replace(seen, notes=(*seen.notes, answer.as_note())) if answer else seen
 
     def _reversed(self, order: Order, row: OrderRow, seen: Preview, paid: Payments | None) -> Preview:
@@ -348,9 +269,9 @@ def _as(seen: Preview, outcome: Outcome, invoice: Invoice) -> Preview:
     return replace(seen, outcome=outcome, invoice=invoice, notes=invoice.plan.notes)
 
 
-def _waiting(order: Order, seen: Preview, reason: Reason) -> Preview:
-    if clock.now() - order.placed_at > backoff.WAITING_GIVEN_UP:
-        given_up = catalogue.reason("shop-unpaid-too-long", days=backoff.WAITING_GIVEN_UP.days)
+def _waiting(order: Order, seen: Preview, reason: Reason, of: str = "") -> Preview:
+    given_up = waited_too_long(order, of)
+    if given_up:
         return replace(seen, outcome="skip", reason=given_up)
     return replace(seen, outcome="waiting", reason=reason)
 
@@ -359,11 +280,3 @@ def _stands(row: OrderRow) -> bool:
     """Whether the invoice this order calls for is in the books: its own, or the one that takes it back."""
     to_reverse = row.reversing and row.booking is not None and row.booking.kind == "sale"
     return row.verkoopboeking_id is not None and not to_reverse
-
-
-def _way(gateway: str, method: str) -> str:
-    return ":".join(part for part in (gateway, method) if part)
-
-
-def _way_of(planned: Plan) -> str:
-    return _way(planned.settlement.gateway, planned.settlement.method)

@@ -1,0 +1,139 @@
+"""Invoices in the books that no order calls for: whether one is an order's double, its credit, or none of our business.
+
+Pure. Certain is what names the order: its uuid, its invoice number or its number in the description. The same customer
+with the same amount counts too, as long as that customer does not stand for many.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, Self
+
+from koppeling.booking.credit import REVERSED
+from koppeling.booking.profile import Profile
+from koppeling.compared import Difference, Expected
+from koppeling.differences import difference
+from koppeling.snelstart.listing import Detail, Listed
+
+_MANY: Final = 3
+"""A customer of more orders of the period than these is not told by the amount alone."""
+
+_CODES: Final = {
+    "double": "double",
+    "instead": "by-hand-instead",
+    "credit": "credited-in-books-only",
+    "unknown": "only-in-books-unknown",
+}
+
+_NUMBERED: Final = re.compile(r"(?:order|bestelling)\s*#?([0-9]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of the connection's invoice numbers, read backwards."""
+
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def of(cls, profile: Profile) -> Self:
+        """By the profile."""
+        before, _, after = profile.invoice_number.partition("{number}")
+        return cls(re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}({REVERSED}?)", re.IGNORECASE))
+
+    def order_number(self, factuurnummer: str) -> str | None:
+        """The order an invoice number may be of, its reversal's included; None where it is of another form."""
+        found = self.pattern.fullmatch(factuurnummer)
+        return found[1].lstrip("0") or "0" if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An invoice beyond what an order calls for. `as_`: what it is to that order."""
+
+    other: Listed
+    one: Expected
+    as_: Literal["double", "instead", "credit", "unknown"]
+
+    def difference(self) -> Difference:
+        """As a difference."""
+        number, amount, booking_id = self.other.factuurnummer, self.other.bedrag, self.other.verkoopboeking_id
+        code = _CODES[self.as_]
+        shop = self.one.total if self.as_ in ("double", "instead") else None
+        told = {"other": number}
+        return difference(code, self.one, shop, amount, verkoopboeking_id=booking_id, facts=told)
+
+
+@dataclass(slots=True)
+class Explaining:
+    """The orders of the period, to be found by what an invoice says."""
+
+    form: Form
+    numbers: dict[str, Expected] = field(default_factory=dict)
+    invoices: dict[str, Expected] = field(default_factory=dict)
+    uuids: dict[str, Expected] = field(default_factory=dict)
+    customers: defaultdict[str, list[Expected]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def over(cls, form: Form, expected: Iterable[Expected], relaties: Mapping[str, str]) -> Self:
+        """Over these invoices; `relaties`: by invoice number in lower case, on whom it stands in the books."""
+        made = cls(form)
+        for one in expected:
+            relatie = relaties.get(one.factuurnummer.casefold()) or one.relatie_id.casefold()
+            if one.kind != "reversal":
+                made.numbers.setdefault(one.order_number, one)
+                made.invoices[one.factuurnummer.casefold()] = one
+                if one.order_uuid:
+                    made.uuids[one.order_uuid.casefold()] = one
+                if relatie and not one.not_due:
+                    made.customers[relatie].append(one)
+        return made
+
+    def candidates(self, others: Iterable[Listed]) -> Iterator[Listed]:
+        """Those that may be an order's, the likeliest first: to be read whole, as far as calls allow."""
+        amounts = {abs(one.total) for ones in self.customers.values() for one in ones if one.total}
+        ranked = []
+        for other in others:
+            known = other.relatie_id in self.customers
+            same = abs(other.bedrag) in amounts
+            if known or same:
+                ranked.append((not (known and same), not (known and other.bedrag < 0), not same, other))
+        ranked.sort(key=lambda rank: rank[:3])
+        return (rank[3] for rank in ranked)
+
+    def explain(self, other: Listed, read: Detail | None) -> Explained | None:
+        """Whose this invoice is; None for one that is nobody's of the period."""
+        one = self._named(other, read) or self._alike(other)
+        if one is None:
+            return None
+        opposite = bool(one.total) and (other.bedrag < 0) != ((one.total or 0) < 0)
+        return Explained(other, one, "credit" if opposite else "double")
+
+    def _named(self, other: Listed, read: Detail | None) -> Expected | None:
+        of = self.form.order_number(other.factuurnummer)
+        if of in self.numbers:
+            return self.numbers[of]
+        if read is None:
+            return None
+        said = f"{read.omschrijving} {read.boekstuk} {other.factuurnummer}".casefold()
+        for uuid in re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", said):
+            if uuid in self.uuids:
+                return self.uuids[uuid]
+        for word in re.findall(r"[^\s,;()]+", said):
+            if word in self.invoices:
+                return self.invoices[word]
+        mentioned = [self.numbers[number] for number in _NUMBERED.findall(said) if number in self.numbers]
+        # A number alone may be another party's: the customer or the amount must speak for it too.
+        return next((one for one in mentioned if self._speaks_for(other, one)), None)
+
+    def _speaks_for(self, other: Listed, one: Expected) -> bool:
+        same = one.total is not None and abs(one.total) == abs(other.bedrag)
+        return same or one in self.customers.get(other.relatie_id, ())
+
+    def _alike(self, other: Listed) -> Expected | None:
+        orders = self.customers.get(other.relatie_id, [])
+        if not 0 < len(orders) <= _MANY or not other.bedrag:
+            return None
+        same = [one for one in orders if one.total and abs(one.total) == abs(other.bedrag)]
+        # A number of our own form is of another order of the same customer.
+        return same[0] if same and self.form.order_number(other.factuurnummer) is None else None
