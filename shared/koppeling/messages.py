@@ -3,13 +3,15 @@
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final, Literal, cast, get_args
 
 Cause = Literal["webhook", "poll", "waiting", "retry", "import"]
 
 CONNECTION_ID: Final = re.compile(r"[0-9a-f]{16}")
+_ACTIVATION: Final = re.compile(r"[0-9a-f]{32}")
 _TRACE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_RUN: Final = re.compile(r"[0-9a-z-]{8,40}")
 _DIGITS: Final = re.compile(r"[0-9]{1,32}")
 _OTHER_NUMBER: Final = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _MOST_DIGITS: Final = 18
@@ -40,6 +42,8 @@ class OrderMessage:
     cause: Cause
     received_at: datetime
     trace: str
+    put_off: int = 0
+    """How often it was sent anew for want of room in SnelStart's limits, so that SQS never counts that as failing."""
 
     def to_body(self) -> str:
         """The message as the queue carries it; `received_at` in UTC."""
@@ -50,6 +54,7 @@ class OrderMessage:
                 "cause": self.cause,
                 "received_at": self.received_at.astimezone(UTC).isoformat(),
                 "trace": self.trace,
+                **({"put_off": self.put_off} if self.put_off else {}),
             }
         )
 
@@ -63,13 +68,40 @@ class OrderMessage:
         cause = fields.get("cause")
         if cause not in get_args(Cause):
             raise _garbage("cause")
+        put_off = fields.get("put_off", 0)
+        if not isinstance(put_off, int) or put_off < 0:
+            raise _garbage("put_off")
         return cls(
             connection_id=_matching(fields, "connection_id", CONNECTION_ID),
             order_number=number,
             cause=cast("Cause", cause),
             received_at=_moment(fields, "received_at"),
             trace=_matching(fields, "trace", _TRACE),
+            put_off=put_off,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportMessage:
+    """Go on with this import of history."""
+
+    connection_id: str
+    run: str
+
+    def to_body(self) -> str:
+        """The message as the queue carries it."""
+        return json.dumps({"connection_id": self.connection_id, "import": self.run})
+
+    @classmethod
+    def from_body(cls, body: str) -> "ImportMessage":
+        """The reverse of `to_body`; ValueError names the field that is wrong and repeats nothing of its content."""
+        fields = _fields(body)
+        return cls(_matching(fields, "connection_id", CONNECTION_ID), _matching(fields, "import", _RUN))
+
+
+def order_queue_message(body: str) -> OrderMessage | ImportMessage:
+    """Whichever of the order lanes' two messages this is. ValueError as theirs."""
+    return ImportMessage.from_body(body) if "import" in _fields(body) else OrderMessage.from_body(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +118,61 @@ class PollMessage:
     def from_body(cls, body: str) -> "PollMessage":
         """The reverse of `to_body`; ValueError names the field that is wrong and repeats nothing of its content."""
         return cls(_matching(_fields(body), "connection_id", CONNECTION_ID))
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationMessage:
+    """Carry out what SnelStart told of this connection; what that is stands in the table, sealed."""
+
+    connection_id: str
+    activation: str
+
+    def to_body(self) -> str:
+        """The message as the queue carries it."""
+        return json.dumps({"connection_id": self.connection_id, "activation": self.activation})
+
+    @classmethod
+    def from_body(cls, body: str) -> "ActivationMessage":
+        """The reverse of `to_body`; ValueError names the field that is wrong and repeats nothing of its content."""
+        fields = _fields(body)
+        return cls(_matching(fields, "connection_id", CONNECTION_ID), _matching(fields, "activation", _ACTIVATION))
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileMessage:
+    """Compare the orders of this connection up to and including the day `until` with the books, over `days` days.
+
+    `put_off`: how often that could not be done yet.
+    """
+
+    connection_id: str
+    until: date
+    days: int
+    put_off: int = 0
+
+    def to_body(self) -> str:
+        """The message as the queue carries it."""
+        told = {"reconcile": self.until.isoformat(), "days": self.days, "put_off": self.put_off}
+        return json.dumps({"connection_id": self.connection_id, **told})
+
+    @classmethod
+    def from_body(cls, body: str) -> "ReconcileMessage":
+        """The reverse of `to_body`; ValueError names the field that is wrong and repeats nothing of its content."""
+        fields = _fields(body)
+        days, put_off = fields.get("days"), fields.get("put_off")
+        if not isinstance(days, int) or days < 1:
+            raise _garbage("days")
+        if not isinstance(put_off, int) or put_off < 0:
+            raise _garbage("put_off")
+        return cls(_matching(fields, "connection_id", CONNECTION_ID), _day(fields, "reconcile"), days, put_off)
+
+
+def poll_queue_message(body: str) -> PollMessage | ActivationMessage | ReconcileMessage:
+    """Whichever of the poll queue's three messages this is. ValueError as theirs."""
+    fields = _fields(body)
+    if "reconcile" in fields:
+        return ReconcileMessage.from_body(body)
+    return (ActivationMessage if "activation" in fields else PollMessage).from_body(body)
 
 
 def _fields(body: str) -> dict[str, object]:
@@ -115,6 +202,17 @@ def _moment(fields: dict[str, object], name: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise _garbage(name)
     return moment
+
+
+def _day(fields: dict[str, object], name: str) -> date:
+    value = fields.get(name)
+    try:
+        day = date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise _garbage(name)
+    return day
 
 
 def _garbage(name: str) -> ValueError:

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from koppeling import aws, catalogue
 from koppeling.failures import Unavailable
+from koppeling.secret import Secret
 from koppeling.settings import settings
 
 _FRESH_FOR_SECONDS = 300.0
@@ -24,6 +25,8 @@ class Partner:
     partner_token: str
     product: str
     link_signing_key: str
+    app_name: str = ""
+    """Short name under which SnelStart knows this software; empty until its owner was told it."""
 
     def __repr__(self) -> str:
         """Nothing: a traceback that prints locals must not print secrets."""
@@ -52,13 +55,19 @@ def fetch(name: str) -> Partner:
     """Read the secret. `Unavailable` when Secrets Manager does not answer or the secret is no JSON object."""
     try:
         stored = json.loads(aws.secretsmanager().get_secret_value(SecretId=name)["SecretString"])
-    except (ClientError, BotoCoreError, ValueError) as error:
+    except ValueError:
+        # Not behind ours: the decoder's error carries the secret along.
+        raise Unavailable(catalogue.reason("koppeling-partner-secret-unreadable")) from None
+    except (ClientError, BotoCoreError) as error:
         raise Unavailable(catalogue.reason("koppeling-partner-secret-unreadable")) from error
+    if not isinstance(stored, dict):
+        raise Unavailable(catalogue.reason("koppeling-partner-secret-unreadable"))
     return Partner(
-        subscription_key=str(stored.get("subscription_key", "")),
-        partner_token=str(stored.get("partner_token", "")),
+        subscription_key=Secret(stored.get("subscription_key", "")),
+        partner_token=Secret(stored.get("partner_token", "")),
         product=str(stored.get("product", "productie")),
-        link_signing_key=str(stored.get("link_signing_key", "")),
+        link_signing_key=Secret(stored.get("link_signing_key", "")),
+        app_name=str(stored.get("app_name", "")),
     )
 
 
