@@ -10,7 +10,7 @@ import time
 import uuid
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
@@ -21,8 +21,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from koppeling.messages import CONNECTION_ID, OrderMessage, order_number
+from koppeling.secret import silence
 from koppeling.settings import required
-from koppeling.signature import SIGNATURE_HEADER, key_matches, verify
+from koppeling.signature import SIGNATURE_HEADER, key_matches, new_secret, new_url_key, verify
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,6 +34,12 @@ MOST_BYTES: Final = 65_536
 CACHE_SECONDS: Final = 60
 FRESH_SECONDS: Final = 1
 RETRY_AFTER_SECONDS: Final = 30
+MOST_HELD: Final = 4_096
+"""Connections remembered; who makes up ids all day long must not fill the memory."""
+
+_SEALS_NOTHING: Final = bytes(64)
+_NO_SEAL_OF_OURS: Final = frozenset({"InvalidCiphertextException", "AccessDeniedException"})
+"""What KMS answers to `_SEALS_NOTHING`: it is no seal, or none this function may open."""
 
 logger = logging.getLogger("koppeling.webhook")
 
@@ -51,11 +58,15 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a sender of this connection can prove, as it stood at `read_at` (seconds since 1970)."""
+    """What a sender of this connection can prove, as it stood at `read_at` (seconds since 1970).
+
+    Of a connection that does not exist: what nobody can prove, `sealed` in nothing.
+    """
 
     secrets: tuple[str, ...] = field(repr=False)
     key: str = field(repr=False)
     read_at: float
+    sealed: bytes = field(repr=False)
 
 
 class RefusalError(Exception):
@@ -73,6 +84,8 @@ _held: dict[str, Credentials] = {}
 
 def handler(event: Event, _context: object) -> Answer:
     """Answer one API Gateway REST proxy event: 202, 400, 401, 413 or 503, always in JSON."""
+    # The access log's own name of this request: from there by it to the trace, and by that to the order.
+    request_id = _text(_mapping(event.get("requestContext")).get("requestId"))
     given_id = _text(_mapping(event.get("pathParameters")).get("connection_id"))
     connection_id = given_id if CONNECTION_ID.fullmatch(given_id) else None
     try:
@@ -82,7 +95,12 @@ def handler(event: Event, _context: object) -> Answer:
         logger.log(
             level,
             "webhook refused",
-            extra={"status": int(refusal.status), "why": refusal.why, "connection_id": connection_id},
+            extra={
+                "status": int(refusal.status),
+                "why": refusal.why,
+                "connection_id": connection_id,
+                "request_id": request_id,
+            },
         )
         return _answer(refusal.status, {"error": refusal.says})
     logger.info(
@@ -91,6 +109,7 @@ def handler(event: Event, _context: object) -> Answer:
             "connection_id": message.connection_id,
             "order_number": message.order_number,
             "trace": message.trace,
+            "request_id": request_id,
         },
     )
     return _answer(HTTPStatus.ACCEPTED, {"accepted": True})
@@ -105,6 +124,7 @@ def forget() -> None:
 @cache
 def clients() -> Clients:
     """The clients of this process, made on the first call; from one session, each after the first costs a third."""
+    silence()
     session = botocore.session.get_session()
     # A service that hangs is given up after 3 times 3 s and the pauses between: the API itself waits no more than 29 s.
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
@@ -163,7 +183,10 @@ def _authenticated(event: Event, body: bytes | None, connection_id: str | None, 
 
 
 def _proven(connection_id: str, proves: Callable[[Credentials], bool], now: float) -> bool:
-    """Try what we hold, and on a mismatch what is stored now: a new secret works at once, an old one 60 s more."""
+    """Try what we hold, and on a mismatch what is stored now: a new secret works at once, an old one 60 s more.
+
+    A connection that does not exist takes the same road, call by call: nor does the time of the answer tell it.
+    """
     # The wall clock, because the monotonic one may stand still while Lambda has the process frozen.
     for stale in [name for name, kept in _held.items() if not 0 <= now - kept.read_at < CACHE_SECONDS]:
         del _held[stale]
@@ -173,16 +196,15 @@ def _proven(connection_id: str, proves: Callable[[Credentials], bool], now: floa
             return True
         if now - held.read_at < FRESH_SECONDS:
             return False
-    fresh = _read(connection_id, now)
-    if fresh is None:
-        _held.pop(connection_id, None)
-        return False
+    fresh = _read(connection_id, held, now)
+    if len(_held) >= MOST_HELD:
+        _held.clear()
     _held[connection_id] = fresh
     return proves(fresh)
 
 
-def _read(connection_id: str, now: float) -> Credentials | None:
-    """The connection's webhook credentials from its row, None when there is no such connection."""
+def _read(connection_id: str, held: Credentials | None, now: float) -> Credentials:
+    """The connection's webhook credentials from its row; opened only when they are others than those held."""
     try:
         found = clients().table.get_item(
             TableName=required("TABLE_NAME"),
@@ -190,20 +212,32 @@ def _read(connection_id: str, now: float) -> Credentials | None:
             ProjectionExpression="sealed_webhook",
             ConsistentRead=True,
         )
-        sealed = found.get("Item", {}).get("sealed_webhook")
-        if sealed is None:
-            return None
-        opened = clients().keys.decrypt(
-            CiphertextBlob=sealed["B"],
-            EncryptionContext={"connection": connection_id, "purpose": "webhook"},
-        )
+        sealed = found.get("Item", {}).get("sealed_webhook", {}).get("B", b"")
+        if held is not None and held.sealed == sealed:
+            return replace(held, read_at=now)
+        plain = _opened(connection_id, sealed)
     except (BotoCoreError, ClientError) as error:
         _unavailable("credentials", error)
+    if not sealed:
+        return Credentials((new_secret(),), new_url_key(), now, sealed)
     try:
-        stored = json.loads(opened["Plaintext"])
-        return Credentials(tuple(map(str, stored["secrets"])), str(stored["key"]), now)
+        stored = json.loads(plain)
+        return Credentials(tuple(map(str, stored["secrets"])), str(stored["key"]), now, sealed)
     except (ValueError, KeyError, TypeError) as error:
         _unavailable("sealed credentials", error)
+
+
+def _opened(connection_id: str, sealed: bytes) -> bytes:
+    """What KMS makes of it; nothing where nothing is sealed, which is asked all the same because asking takes time."""
+    try:
+        return clients().keys.decrypt(
+            CiphertextBlob=sealed or _SEALS_NOTHING,
+            EncryptionContext={"connection": connection_id, "purpose": "webhook"},
+        )["Plaintext"]
+    except ClientError as error:
+        if sealed or error.response["Error"]["Code"] not in _NO_SEAL_OF_OURS:
+            raise
+        return b""
 
 
 def _order_number(body: bytes | None) -> str:

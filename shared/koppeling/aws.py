@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from koppeling.secret import silence
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
@@ -22,6 +24,7 @@ CONFIG = Config(
 @cache
 def session() -> boto3.Session:
     """One session a process: it loads the service models once."""
+    silence()
     return boto3.Session()
 
 

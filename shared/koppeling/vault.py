@@ -18,7 +18,9 @@ from koppeling.settings import settings
 Purpose = Literal["webhook", "credentials"]
 
 _OPEN_FOR_SECONDS = 300.0
-_opened: dict[bytes, tuple[float, dict[str, object]]] = {}
+_opened: dict[tuple[str, Purpose, bytes], tuple[float, dict[str, object]]] = {}
+"""By all that KMS asks: text copied into another connection's row must not open because its owner opened it before."""
+
 _lock = Lock()
 
 
@@ -36,8 +38,9 @@ def seal(connection_id: str, purpose: Purpose, secret: dict[str, object]) -> byt
 
 def unseal(connection_id: str, purpose: Purpose, sealed: bytes) -> dict[str, object]:
     """Decrypt what `seal` made; kept in memory for five minutes, so an order does not cost a KMS call."""
+    place = (connection_id, purpose, sealed)
     with _lock:
-        expires, known = _opened.get(sealed, (0.0, {}))
+        expires, known = _opened.get(place, (0.0, {}))
     if time.monotonic() < expires:
         return known
     try:
@@ -49,7 +52,7 @@ def unseal(connection_id: str, purpose: Purpose, sealed: bytes) -> dict[str, obj
     secret: dict[str, object] = json.loads(plain)
     with _lock:
         now = time.monotonic()
-        for old in [blob for blob, (until, _) in _opened.items() if until < now]:
+        for old in [opened for opened, (until, _) in _opened.items() if until < now]:
             del _opened[old]
-        _opened[sealed] = (now + _OPEN_FOR_SECONDS, secret)
+        _opened[place] = (now + _OPEN_FOR_SECONDS, secret)
     return secret

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koppeling.messages import OrderMessage, PollMessage, order_number
+from koppeling.messages import ActivationMessage, OrderMessage, PollMessage, order_number, poll_queue_message
 
 MESSAGE = OrderMessage("00112233445566aa", "1001", "webhook", datetime(2026, 11, 23, 14, tzinfo=UTC), "3f2b8c1e")
 
@@ -81,7 +81,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '"text"', "[" * 60_000, "1" * 5_000])
 def test_a_body_that_is_no_object_is_refused(body: str) -> None:
     """Anything but a JSON object raises one kind of error, whose text and cause do not carry the body."""
-    for parse in (OrderMessage.from_body, PollMessage.from_body):
+    for parse in (OrderMessage.from_body, PollMessage.from_body, ActivationMessage.from_body, poll_queue_message):
         with pytest.raises(ValueError, match="the message is not") as caught:
             parse(body)
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -93,3 +93,13 @@ def test_a_poll_message_survives_the_queue() -> None:
     assert PollMessage.from_body(message.to_body()) == message
     with pytest.raises(ValueError, match="connection_id"):
         PollMessage.from_body('{"connection_id": "00112233445566AA"}')
+
+
+def test_the_poll_queue_carries_two_messages() -> None:
+    """Polls and activations come out of the one queue as what they went in; a garbled activation names its field."""
+    message = ActivationMessage("00112233445566aa", "0123456789abcdef" * 2)
+    for sent in (message, PollMessage("00112233445566aa")):
+        assert poll_queue_message(sent.to_body()) == sent
+    for garbled in (message.to_body().replace("0123", "01"), message.to_body().replace("abcdef", "ABCDEF")):
+        with pytest.raises(ValueError, match="activation"):
+            poll_queue_message(garbled)
