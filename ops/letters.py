@@ -1,13 +1,16 @@
-"""Dead letters back to the live queue, message by message: an order is in one of the two queues at any moment."""
+"""Dead letters: looked at, back to the live queue message by message, or thrown away where that loses nothing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from koppeling import aws, queues
-from koppeling.messages import OrderMessage
+from koppeling.messages import OrderMessage, poll_queue_message
 from ops import output
 
 if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _BATCH: Final = 10
@@ -60,3 +63,84 @@ def redrive(dead_letters: str, orders: str) -> Redriven:
         moved += len(readable)
         if moved % _PROGRESS_EVERY < len(readable):
             output.remark(f"{moved} dead letters moved so far ...")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One dead letter, of which nothing is shown but the names of ours in it."""
+
+    queue: str
+    url: str
+    handle: str
+    since: str
+    received: int
+    connection_id: str
+    order_number: str
+    is_ours: bool
+
+    def show_again(self, client: "SQSClient") -> None:
+        """At once, to whoever looks next."""
+        client.change_message_visibility(QueueUrl=self.url, ReceiptHandle=self.handle, VisibilityTimeout=0)
+
+    def cells(self) -> tuple[str, ...]:
+        """A line of the table."""
+        number = self.order_number or ("" if self.is_ours else "not a message of ours")
+        return self.queue, self.connection_id, number, self.since, str(self.received)
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "queue": self.queue,
+            "connection_id": self.connection_id or None,
+            "order_number": self.order_number or None,
+            "since": self.since,
+            "received": self.received,
+            "is_ours": self.is_ours,
+        }
+
+
+def looked_at(queue: str, url: str) -> Iterator[Letter]:
+    """Every message of a queue, hidden until all were seen."""
+    seen: set[str] = set()
+    while True:
+        batch = (
+            aws.sqs()
+            .receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=_BATCH,
+                WaitTimeSeconds=_WAIT_SECONDS,
+                VisibilityTimeout=_HIDDEN_SECONDS,
+                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+            )
+            .get("Messages", [])
+        )
+        fresh = [message for message in batch if message["MessageId"] not in seen]
+        if not fresh:
+            return
+        seen |= {message["MessageId"] for message in fresh}
+        yield from (_letter(queue, url, message) for message in fresh)
+
+
+def _letter(queue: str, url: str, message: "MessageTypeDef") -> Letter:
+    attributes = message.get("Attributes", {})
+    sent = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC).astimezone()
+    connection_id = number = ""
+    is_ours = queue == "clock"
+    if not is_ours:
+        try:
+            told = OrderMessage.from_body(message["Body"]) if queue == "orders" else poll_queue_message(message["Body"])
+        except ValueError:
+            pass
+        else:
+            is_ours, connection_id = True, told.connection_id
+            number = told.order_number if isinstance(told, OrderMessage) else ""
+    return Letter(
+        queue=queue,
+        url=url,
+        handle=message["ReceiptHandle"],
+        since=sent.isoformat(timespec="seconds"),
+        received=int(attributes["ApproximateReceiveCount"]),
+        connection_id=connection_id,
+        order_number=number,
+        is_ours=is_ours,
+    )

@@ -135,9 +135,10 @@ def test_api_url() -> None:
 
 
 def test_webhook_route() -> None:
-    """A shop's webhook arrives at POST /webhooks/mijnwebwinkel/{connection_id}."""
+    """A shop's webhook arrives at POST /webhooks/mijnwebwinkel/{connection_id}, SnelStart's at /snelstart/koppeling."""
     assert [(name, event["Method"], event["Path"]) for name, event in _events("Api")] == [
-        ("WebhookFunction", "POST", "/webhooks/mijnwebwinkel/{connection_id}")
+        ("WebhookFunction", "POST", "/webhooks/mijnwebwinkel/{connection_id}"),
+        ("ActivationFunction", "POST", "/snelstart/koppeling"),
     ]
 
 
@@ -193,6 +194,7 @@ def test_no_secret_in_the_environment() -> None:
         for name in function.get("Environment", {}).get("Variables", {})
     }
     assert variables == {
+        "BACKLOG_QUEUE_URL",
         "KEY_ID",
         "MIJNWEBWINKEL_API_URL",
         "ORDER_QUEUE_URL",
@@ -223,11 +225,10 @@ def test_role_of_its_own(name: str) -> None:
 
 @each_function
 def test_role_without_wildcards(name: str) -> None:
-    """No function may do `*` or may do it to `*`; families of one key's own actions are the exception."""
+    """No function may do `*`, not even to one resource, or may do anything to `*`."""
     for statement in _statements(_target(FUNCTIONS[name]["Role"])):
         assert "*" not in [resource for resource in _as_list(statement["Resource"]) if isinstance(resource, str)]
-        families = {action for action in _as_list(statement["Action"]) if "*" in action}
-        assert families <= {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+        assert [action for action in _as_list(statement["Action"]) if "*" in action] == []
 
 
 def _allowed(role: str, service: str) -> set[str]:
@@ -244,6 +245,19 @@ def test_webhook_may_read_one_row_and_send() -> None:
     assert _allowed("WebhookRole", "dynamodb") == {"dynamodb:GetItem"}
     assert _allowed("WebhookRole", "sqs") == {"sqs:SendMessage"}
     assert _allowed("WebhookRole", "secretsmanager") == set()
+
+
+def test_activation_keeps_and_cannot_open() -> None:
+    """The function SnelStart calls writes rows and seals; it reads none, and opens no secret but the operator's own."""
+    assert _allowed("ActivationRole", "dynamodb") == {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert _allowed("ActivationRole", "sqs") == {"sqs:SendMessage"}
+    direct = [
+        (statement["Action"], statement["Condition"]["StringEquals"])
+        for statement in _statements("ActivationRole")
+        if any(action.startswith("kms:") for action in _as_list(statement["Action"]))
+        and "kms:ViaService" not in statement["Condition"]["StringEquals"]
+    ]
+    assert direct == [("kms:Encrypt", {"kms:EncryptionContext:purpose": "credentials"})]
 
 
 @pytest.mark.parametrize("role", ["WorkerRole", "PollerRole"])
@@ -272,11 +286,13 @@ def test_decrypt_is_bound_to_a_purpose(role: str, purpose: str) -> None:
     assert direct == [{"kms:EncryptionContext:purpose": purpose}]
 
 
-@pytest.mark.parametrize(("role", "queue"), [("WorkerRole", "OrderQueue"), ("PollerRole", "PollQueue")])
-def test_consumer_may_put_a_message_off(role: str, queue: str) -> None:
-    """Who takes messages may delete them and change their visibility, on its own queue alone."""
+@pytest.mark.parametrize(
+    ("role", "queues"), [("WorkerRole", ["OrderQueue", "BacklogQueue"]), ("PollerRole", ["PollQueue"])]
+)
+def test_consumer_may_put_a_message_off(role: str, queues: list[str]) -> None:
+    """Who takes messages may delete them and change their visibility, on its own queues alone."""
     taking = [s for s in _statements(role) if "sqs:ReceiveMessage" in _as_list(s["Action"])]
-    assert [_target(statement["Resource"]) for statement in taking] == [queue]
+    assert [_target(queue) for statement in taking for queue in _as_list(statement["Resource"])] == queues
     assert set(taking[0]["Action"]) == {
         "sqs:ChangeMessageVisibility",
         "sqs:DeleteMessage",
@@ -288,10 +304,11 @@ def test_consumer_may_put_a_message_off(role: str, queue: str) -> None:
 # --- queues -----------------------------------------------------------------------------------------------------------
 
 
-def test_both_queues_have_a_consumer() -> None:
-    """Orders go to the worker, shops to the poller."""
+def test_every_queue_has_a_consumer() -> None:
+    """Orders go to the worker, in a live lane and a slow one; shops to the poller."""
     assert {(name, _target(event["Queue"])) for name, event in SQS_EVENTS} == {
         ("WorkerFunction", "OrderQueue"),
+        ("WorkerFunction", "BacklogQueue"),
         ("PollerFunction", "PollQueue"),
     }
 
@@ -316,10 +333,10 @@ def test_concurrency_is_capped(name: str, event: Node) -> None:
     assert "ReservedConcurrentExecutions" not in FUNCTIONS[name]
 
 
-def test_snelstart_sees_at_most_fifty_calls_at_once() -> None:
-    """Even when every order in flight is for one administration, its limit of 50 calls at once holds."""
-    ((_, orders),) = [found for found in SQS_EVENTS if found[0] == "WorkerFunction"]
-    assert orders["BatchSize"] * orders["ScalingConfig"]["MaximumConcurrency"] <= 50
+def test_the_slow_lane_takes_a_part_of_the_workers_alone() -> None:
+    """Most of the workers are for orders that were only just announced."""
+    lanes = {_target(event["Queue"]): event["ScalingConfig"]["MaximumConcurrency"] for _, event in SQS_EVENTS}
+    assert lanes["BacklogQueue"] * 2 < lanes["OrderQueue"]
 
 
 @each_sqs_event
@@ -335,6 +352,7 @@ def test_dead_letters_are_kept_longest(name: str, event: Node) -> None:
         if "RedrivePolicy" in other
         and other is not queue
         and _target(other["RedrivePolicy"]["deadLetterTargetArn"]) == dead
+        and {dead, name} != {"OrderDeadLetterQueue", "WorkerFunction"}
     ] == []
 
 
@@ -354,15 +372,22 @@ def test_queues_are_encrypted(name: str) -> None:
 # --- the schedule -----------------------------------------------------------------------------------------------------
 
 
-def test_schedule() -> None:
-    """The poller ticks at PollRate; a tick that fails is tried again while worth it, then kept as a dead letter."""
-    ((name, tick),) = list(_events("ScheduleV2"))
-    assert name == "PollerFunction"
+def test_schedules() -> None:
+    """The poller ticks at PollRate, and once a night for the books.
+
+    A tick that fails is tried again while worth it, then kept as a dead letter.
+    """
+    (name, tick), (also, nightly) = list(_events("ScheduleV2"))
+    assert (name, also) == ("PollerFunction", "PollerFunction")
     assert tick["ScheduleExpression"] == {"Ref": "PollRate"}
-    assert tick["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 900}
-    assert _target(tick["DeadLetterConfig"]["Arn"]) == "ScheduleDeadLetterQueue"
-    assert tick["FlexibleTimeWindow"] == {"Mode": "OFF"}
-    assert _target(tick["RoleArn"]) == "ScheduleRole"
+    assert nightly["ScheduleExpression"] == "cron(30 3 * * ? *)"
+    assert nightly["ScheduleExpressionTimezone"] == "Europe/Amsterdam"
+    assert (tick["Input"], nightly["Input"]) == ('{"source": "schedule"}', '{"source": "reconcile"}')
+    for each in (tick, nightly):
+        assert each["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 900}
+        assert _target(each["DeadLetterConfig"]["Arn"]) == "ScheduleDeadLetterQueue"
+        assert each["FlexibleTimeWindow"] == {"Mode": "OFF"}
+        assert _target(each["RoleArn"]) == "ScheduleRole"
 
 
 def test_schedule_role_invokes_the_poller_only() -> None:
