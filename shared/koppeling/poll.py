@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from koppeling import clock, queues
-from koppeling.connections import Connections
-from koppeling.failures import ConnectionRefused
+from koppeling import backoff, clock, queues, telemetry
+from koppeling.connections import Connection, Connections
+from koppeling.failures import ConnectionRefused, Refused, Unavailable
 from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.messages import Cause, OrderMessage, order_number
 from koppeling.mijnwebwinkel.client import Shop, Window, archived_choices
@@ -21,13 +21,26 @@ from koppeling.mijnwebwinkel.models import Order, ShapeError
 from koppeling.orders import OrderRow
 from koppeling.settings import settings
 from koppeling.table import Table
-from koppeling.telemetry import logger
+from koppeling.telemetry import Metric, logger
 from koppeling.workplace import Workplace
 
-_OVERLAP = timedelta(hours=3)
+_OVERLAP = timedelta(hours=4)
 """The zone of the shop's filter is not known (Amsterdam or UTC: two hours in summer), clocks are set back an hour in
-autumn, and clocks differ: three hours cover all of it. What is found twice is not queued twice."""
+autumn, and clocks differ, by an hour say: four hours cover all of it at once. What is found twice is not queued twice.
+"""
 
+_DUE_SOON = timedelta(hours=1)
+"""As far ahead as an order that failed is ever due."""
+
+_OF_SNELSTART = frozenset(
+    {
+        *("snelstart-busy", "snelstart-outcome-unknown", "snelstart-unavailable"),
+        "snelstart-subscription-key-refused",
+    }
+)
+"""Why an order failed that may be booked as soon as SnelStart answers."""
+
+_CHECK_PROFILE = timedelta(days=1)
 _READINGS = 3
 _SLICE = 1000
 _SHORTEST_SLICE = timedelta(minutes=1)
@@ -59,17 +72,74 @@ def poll(table: Table, connection_id: str) -> Polled:
     connection = connections.get(connection_id)
     if connection is None or connection.paused:
         return Polled()
-    place = Workplace.open(table, connection)
-    # First what is known to be due: it needs no answer of the shop.
-    again = _queue(place, place.orders.due(clock.now()), "waiting")
     try:
-        return replace(_poll_window(place, connections), again=again)
+        return _polled(table, connections, connection)
+    finally:
+        behind = clock.now() - connections.cursor(connection)
+        telemetry.count(Metric.POLL_LAG, round(behind.total_seconds(), 3))
+
+
+def _polled(table: Table, connections: Connections, connection: Connection) -> Polled:
+    with Workplace.open(table, connection) as place:
+        # First what is known to be due: it needs no answer of the shop.
+        now = clock.now()
+        due = set(place.orders.due(now))
+        due.update(_possible_again(place, due, now))
+        again = _queue(place, due, "waiting")
+        try:
+            polled = replace(_poll_window(place, connections, due), again=again)
+        except ConnectionRefused as refused:
+            place.connection_refused(refused)
+            return Polled(again=again, complete=False)
+        _check_profile(place, connections)
+        return polled
+
+
+def _possible_again(place: Workplace, due: set[str], now: datetime) -> list[str]:
+    """Orders that SnelStart kept from being booked and that are due later, once it answers: one call finds out."""
+    later = [number for number in place.orders.due(now + _DUE_SOON) if number not in due]
+    kept: list[str] = []
+    for numbers in batched(later, _ROWS, strict=False):
+        rows = place.orders.known(list(numbers)).values()
+        kept += [row.number for row in rows if _left_to_its_due_time(row)]
+    return kept if kept and _answers(place) else []
+
+
+def _left_to_its_due_time(row: OrderRow) -> bool:
+    """Whether SnelStart kept it from being booked so often that its message is gone from the queue."""
+    of_snelstart = row.reason is not None and row.reason.code in _OF_SNELSTART
+    return of_snelstart and row.state != "received" and backoff.in_queue(row.attempts) is None
+
+
+def _answers(place: Workplace) -> bool:
+    try:
+        place.snelstart.get("companyInfo")
+    except (Refused, Unavailable):
+        # Whatever it is, the orders meet it themselves when they are due.
+        return False
+    return True
+
+
+def _check_profile(place: Workplace, connections: Connections) -> None:
+    """Where nobody read the administration for a day: does the profile still fit it? No trouble of it is the poll's."""
+    checked_at = place.connection.profile_checked_at
+    if checked_at and clock.now() - datetime.fromisoformat(checked_at) < _CHECK_PROFILE:
+        return
+    try:
+        # Reading it anew is what checks the profile.
+        place.charts.get()
     except ConnectionRefused as refused:
         place.connection_refused(refused)
-        return Polled(again=again, complete=False)
+    except Refused as refused:
+        connections.checked(place.connection, (f"{refused.reason.sentence} {refused.reason.advice}",))
+    except Unavailable as unavailable:
+        # Asked again by the next poll.
+        logger.warning(
+            "profile not checked", extra={"connection_id": place.connection.id, "code": unavailable.reason.code}
+        )
 
 
-def _poll_window(place: Workplace, connections: Connections) -> Polled:
+def _poll_window(place: Workplace, connections: Connections, queued_already: set[str]) -> Polled:
     until = clock.now().replace(microsecond=0)
     cursor = connections.cursor(place.connection)
     connection, start = place.connection, cursor - _OVERLAP
@@ -87,7 +157,7 @@ def _poll_window(place: Workplace, connections: Connections) -> Polled:
         for archived in others:
             also = replace(window, archived=archived)
             complete &= _read_window(place, also, place.shop.count(also), found)
-        queued = _queue(place, _changed(place, found), "poll")
+        queued = _queue(place, (one for one in _changed(place, found) if one not in queued_already), "poll")
         polled = Polled(found=polled.found + len(found), queued=polled.queued + queued, complete=complete)
         if not complete:
             logger.warning("the shop's list kept changing while it was read", extra={"connection_id": connection.id})
@@ -158,8 +228,15 @@ def _changed(place: Workplace, found: dict[str, str]) -> Iterator[str]:
 
 def _stale(row: OrderRow, seen_now: str) -> bool:
     """Whether the order changed since the row was written, or its run never came to a verdict."""
-    if row.state == "credited" and row.sale is None:
+    if (row.state == "credited" and row.sale is None) or row.undone:
         return False
+    if row.due_at and row.due_at > clock.iso(clock.now()):
+        if row.state == "received":
+            # It was put off and is in the queue; what it then is will be read then.
+            return False
+        if row.state == "failed" and row.reason and not row.seen:
+            # It is asked again when it is due; sooner only where the shop was silent, which is heard again now.
+            return row.reason.code.startswith("shop-")
     return row.state == "received" or row.seen != seen_now
 
 

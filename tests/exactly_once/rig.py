@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import boto3
 import httpx
 
-from koppeling import aws, delivery, onboard, partner
+from koppeling import aws, budget, delivery, onboard, partner, patience
 from koppeling.connections import Connection, Connections
 from koppeling.deadline import Deadline
 from koppeling.messages import OrderMessage
@@ -25,7 +25,7 @@ from koppeling.orders import OrderRow, Orders
 from koppeling.settings import settings
 from koppeling.snelstart.client import SnelStart
 from koppeling.sync import Later, sync_order
-from koppeling.table import Table, read_row, table
+from koppeling.table import Key, Table, read_row, table
 from sandbox.localaws import LocalAws
 from sandbox.orders import generate
 from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY, Simulator
@@ -72,18 +72,19 @@ class Stage:
     sqs: "SQSClient" = field(repr=False)
     table_name: str
     queue_url: str
+    backlog_url: str
 
     @property
     def table(self) -> Table:
         """The table as our own code sees it."""
         return table()
 
-    def connect(self, orders: Sequence[Mapping[str, Any]] = ()) -> Connected:
-        """A new shop that has these orders, tied to a new administration."""
+    def connect(self, orders: Sequence[Mapping[str, Any]] = (), **options: object) -> Connected:
+        """A new shop that has these orders, tied to a new administration with these options."""
         name = f"winkel-{uuid.uuid4().hex[:12]}"
         self.shop.tell("stores", {"token": name, "name": name, "primary_domain": f"{name}.example.nl"})
         self.shop.tell("orders", {"store": name, "orders": orders})
-        made = self.books.tell("administrations", {"naam": name})
+        made = self.books.tell("administrations", {"naam": name, **options})
         added = onboard.add(self.table, name, name, made["koppelsleutel"], PROFILE)
         return Connected(added.connection, name, made["id"])
 
@@ -169,6 +170,16 @@ class Stage:
                     earlier[mark] = {**row[mark], "sent_at": _earlier(row[mark]["sent_at"], seconds)}
             if earlier:
                 self.table.put({**row, **earlier})
+        self.room_again(connected)
+
+    def room_again(self, connected: Connected) -> None:
+        """The time is over in which SnelStart was not to be called, or has no calls left."""
+        self.table.delete(self.budget(connected))
+        budget.forget()
+
+    def budget(self, connected: Connected) -> Key:
+        """Where it stands what was bought of the administration's calls."""
+        return Key(f"ADMINISTRATION#{connected.connection.administration_id}", "BUDGET")
 
     def queued(self) -> list[OrderMessage]:
         """Take all messages out of the order queue."""
@@ -225,7 +236,7 @@ class Stage:
             "settings",
             {"round_trip_ms": 0, "retry_after": True, "archived_default": "both", "filter_zone": "Europe/Amsterdam"},
         )
-        self.books.tell("settings", {"latency_ms": 0, "retry_after": True})
+        self.books.tell("settings", {"latency_ms": 0, "retry_after": True, "limits": True})
         self.queued()
 
 
@@ -264,6 +275,7 @@ def stage(local: LocalAws, shop_url: str, books_url: str, settle_seconds: int = 
             _create_table(dynamodb, name)
             key_id = kms.create_key()["KeyMetadata"]["KeyId"]
             queue_url = sqs.create_queue(QueueName=name)["QueueUrl"]
+            backlog_url = sqs.create_queue(QueueName=f"{name}-backlog")["QueueUrl"]
             secrets.create_secret(
                 Name=name,
                 SecretString=json.dumps(
@@ -278,6 +290,7 @@ def stage(local: LocalAws, shop_url: str, books_url: str, settle_seconds: int = 
         names = {
             "TABLE_NAME": name,
             "ORDER_QUEUE_URL": queue_url,
+            "BACKLOG_QUEUE_URL": backlog_url,
             "KEY_ID": key_id,
             "PARTNER_SECRET_NAME": name,
             "MIJNWEBWINKEL_API_URL": shop_url,
@@ -286,7 +299,8 @@ def stage(local: LocalAws, shop_url: str, books_url: str, settle_seconds: int = 
             "SETTLE_SECONDS": str(settle_seconds),
         }
         with environment({**local.environment, **names}):
-            made = Stage(Simulator(shop_url, http), Simulator(books_url, http), dynamodb, sqs, name, queue_url)
+            shop, books = Simulator(shop_url, http), Simulator(books_url, http)
+            made = Stage(shop, books, dynamodb, sqs, name, queue_url, backlog_url)
             made.shop.tell("partner-token", {"partner_token": PARTNER_TOKEN})
             made.books.tell("subscription-key", {"key": SUBSCRIPTION_KEY})
             yield made
@@ -318,6 +332,8 @@ def _forget() -> None:
         aws.secretsmanager.cache_clear,
         settings.cache_clear,
         partner.forget,
+        budget.forget,
+        patience.forget,
     )
     for forget in remembered:
         forget()

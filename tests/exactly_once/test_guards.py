@@ -110,6 +110,7 @@ def test_an_invoice_known_to_be_there_is_not_forgotten_because_the_look_failed(
     stage.trouble(connected, "429", "/bankboekingen")
     assert isinstance(stage.deliver(connected, number), Later)
     _lose_row(stage, connected, number)
+    stage.room_again(connected)
     # Three answers of a read are waited for within one delivery.
     stage.trouble(connected, "503", "/verkoopfacturen", method="GET", times=3)
     assert isinstance(stage.deliver(connected, number), Later)

@@ -40,11 +40,11 @@ def _numbers(stage: Stage) -> list[str]:
 
 
 def test_the_window_overlaps_the_one_before_and_is_closed(stage: Stage, connected: Connected) -> None:
-    """From three hours before the last poll up to now: not older, and nothing of the future."""
+    """From four hours before the last poll up to now: not older, and nothing of the future."""
     _poll(stage, connected)
     cursor = _cursor(stage, connected)
-    inside = _place(stage, connected, cursor - timedelta(hours=2, minutes=50))
-    _place(stage, connected, cursor - timedelta(hours=3, minutes=10))
+    inside = _place(stage, connected, cursor - timedelta(hours=3, minutes=50))
+    _place(stage, connected, cursor - timedelta(hours=4, minutes=10))
     _place(stage, connected, cursor + timedelta(minutes=5))
     assert _poll(stage, connected) == Polled(found=1, queued=1)
     assert _numbers(stage) == [inside]

@@ -1,0 +1,41 @@
+"""Every side effect of an order's journey by every fault: one invoice, one settlement, one customer, nothing open."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.chaos.cells import CELLS, EFFECTS, Cell, matrix, play
+from tests.chaos.post import Post
+from tests.chaos.taps import tapped
+from tests.chaos.world import connect
+from tests.exactly_once.rig import Stage
+
+
+@pytest.fixture(scope="module")
+def post(module_stage: Stage) -> Iterator[Callable[[str], Post]]:
+    """A connection for each effect: its cells look at their own orders."""
+    module_stage.calm()
+    with tapped(module_stage) as taps:
+        made: dict[str, Post] = {}
+
+        def of(effect: str) -> Post:
+            if effect not in made:
+                made[effect] = connect(module_stage, taps)
+            return made[effect]
+
+        yield of
+        for each in made.values():
+            module_stage.disconnect(each.connected)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_cell(post: Callable[[str], Post], cell: Cell) -> None:
+    """Whatever goes wrong with this effect in this way, the order ends where it must, once."""
+    assert play(post(cell.effect), cell) == []
+
+
+def test_every_cell_is_played_or_says_why_not() -> None:
+    """No hole in the matrix: eighteen effects by seventeen faults, and a reason wherever one cannot be."""
+    whole = list(matrix())
+    assert len(whole) == len(EFFECTS) * 17
+    assert all(cell.why_not for cell in whole if cell not in CELLS)

@@ -1,0 +1,149 @@
+"""One shop's queue in front of another's: what the noisy shop costs the quiet one, in deliveries and in calls."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from koppeling import budget, clock, queues
+from koppeling.allowance import Spent
+from tests.exactly_once.crashes import wire
+from tests.exactly_once.lanes import Lanes, lanes
+from tests.exactly_once.rig import Connected, Stage, message
+
+_NOISY = 500
+_WRITE, _READ, _SEND = "dynamodb.UpdateItem", "dynamodb.GetItem", "sqs.SendMessageBatch"
+
+
+@pytest.fixture
+def played(stage: Stage) -> Iterator[Lanes]:
+    """Both lanes, at a moment that stands still, in front of a SnelStart that is held to its limits."""
+    stage.books.tell("settings", {"limits": True})
+    with lanes(stage, datetime.now(UTC)) as made:
+        yield made
+
+
+@pytest.fixture
+def noisy(played: Lanes) -> Iterator[Connected]:
+    """A shop whose administration has no call left for two hours."""
+    made = played.stage.connect()
+    _spend(played.stage, made)
+    yield made
+    played.stage.disconnect(made)
+
+
+@pytest.fixture
+def quiet(played: Lanes) -> Iterator[Connected]:
+    """Its neighbour, of which nobody wants anything."""
+    made = played.stage.connect()
+    yield made
+    played.stage.disconnect(made)
+
+
+def _spend(stage: Stage, connected: Connected) -> None:
+    spent = Spent().refused(timedelta(hours=2).total_seconds(), clock.now().timestamp())
+    stage.table.put({"pk": stage.budget(connected).pk, "sk": "BUDGET", "version": 1, "spent": spent.to_json()})
+    budget.forget()
+
+
+def _calls(stage: Stage, connected: Connected) -> int:
+    return int(stage.books.ask("calls", administration=connected.administration)["total"])
+
+
+def test_five_hundred_orders_in_front_are_passed_in_one_delivery_each_without_a_call(
+    stage: Stage, played: Lanes, noisy: Connected, quiet: Connected
+) -> None:
+    """First in, first out, as without fair queues: every order in front is delivered once, and only the first asks."""
+    first = stage.sale(noisy)
+    assert stage.deliver(noisy, first) is not None, "one order of this process finds out that there is no room"
+    in_front = [str(9_000_000 + number) for number in range(_NOISY)]
+    for number in in_front:
+        played.announce(noisy, number)
+    number = stage.sale(quiet)
+    played.announce(quiet, number)
+    stage.shop.tell("calls/reset")
+    before = _calls(stage, noisy)
+
+    for waiting in played.lane(stage.queue_url):
+        assert played.deliver(waiting)
+
+    stage.demand_once(quiet, number)
+    assert played.received == dict.fromkeys([*in_front, number], 1)
+    assert _calls(stage, noisy) == before
+    assert {call["store"] for call in stage.shop.ask("calls")["calls"]} == {quiet.shop_token}
+    assert not played.lane(stage.queue_url), "none is left in the lane of what was only just announced"
+    assert [waiting.number for waiting in played.lane(stage.backlog_url)] == in_front
+
+
+def test_what_waits_for_room_never_returns_to_the_live_lane(stage: Stage, played: Lanes, noisy: Connected) -> None:
+    """An hour without room: each order comes back in the slow lane alone, ever less often, and makes no call."""
+    numbers = [stage.sale(noisy) for _ in range(20)]
+    for number in numbers:
+        played.announce(noisy, number)
+    before = _calls(stage, noisy)
+    for _ in range(6):
+        played.pass_time(timedelta(minutes=10))
+        # A new process: it asks once before it knows.
+        budget.forget()
+        assert not played.lane(stage.queue_url)
+    assert sorted(waiting.number for waiting in played.lane(stage.backlog_url)) == sorted(numbers)
+    assert played.most_receives == 1
+    assert max(played.received.values()) < 20
+    assert _calls(stage, noisy) == before
+    assert {stage.row(noisy, number).attempts for number in numbers} == {0}
+
+
+def test_putting_an_order_off_costs_one_read_one_write_and_one_message_and_after_that_no_write(
+    stage: Stage, played: Lanes, noisy: Connected
+) -> None:
+    """Connection read, order shown as put off, a new message sent; the next seven times nothing is written."""
+    stage.deliver(noisy, stage.sale(noisy))
+    number = stage.sale(noisy)
+    played.announce(noisy, number)
+    [waiting] = played.lane(stage.queue_url)
+    with wire() as tapped:
+        assert played.deliver(waiting)
+    assert sorted(tapped.calls) == sorted([_READ, _WRITE, _SEND])
+    for _ in range(7):
+        [waiting] = played.lane(stage.backlog_url)
+        with wire() as tapped:
+            assert played.deliver(waiting)
+        assert sorted(tapped.calls) == sorted([_READ, _SEND])
+
+
+def test_an_order_that_failed_before_is_not_announced_by_every_poll_while_it_is_put_off(
+    stage: Stage, played: Lanes, noisy: Connected
+) -> None:
+    """Its due time moves along: else each poll would put one more message of it into the slow lane."""
+    number = stage.sale(noisy)
+    stage.room_again(noisy)
+    stage.trouble(noisy, "503", ".*", "GET", times=20)
+    assert stage.deliver(noisy, number) is not None
+    assert stage.row(noisy, number).state == "failed"
+    stage.calm()
+    stage.rewrite(noisy, number, due_at=clock.iso(clock.now() - timedelta(seconds=1)))
+    _spend(stage, noisy)
+    stage.deliver(noisy, stage.sale(noisy))
+    played.polled_from_now(noisy)
+    played.announce(noisy, number)
+    for waiting in list(played.waiting):
+        played.deliver(waiting)
+    row = stage.row(noisy, number)
+    assert row.state == "failed", "what it says of itself stays"
+    assert row.due_at is not None
+    assert datetime.fromisoformat(row.due_at) - clock.now() > timedelta(hours=3)
+
+
+def test_every_message_names_its_shop_as_its_group(stage: Stage, played: Lanes, noisy: Connected) -> None:
+    """By the group SQS's fair queues know the noisy shop, in both lanes and at the doors that announce orders."""
+    groups: list[str] = []
+
+    def seen(entry: dict[str, object]) -> bool:
+        groups.append(str(entry["MessageGroupId"]))
+        return False
+
+    played.refuses = seen
+    queues.send_orders(stage.queue_url, [message(noisy, "1")])
+    queues.send_again(stage.backlog_url, message(noisy, "1"), 1.0)
+    queues.send_polls(stage.queue_url, [noisy.id], 12)
+    assert groups == [noisy.id] * 3
