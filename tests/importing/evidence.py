@@ -1,0 +1,80 @@
+"""A long import with the limits' clock running faster, as evidence: `python -m tests.importing.evidence 20000 30`.
+
+Both sides' limits keep the numbers SnelStart gives; only their minutes and hours pass `speed` times as fast. Nothing
+else does, so what is shown is calls, their use of the allowance, and 429s; orders per hour are orders per compressed
+hour.
+"""
+
+import sys
+import time
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from koppeling import budget, importing
+from koppeling.deadline import Deadline
+from koppeling.imports import Imports
+from koppeling.messages import ImportMessage
+from sandbox.localaws import running
+from sandbox.orders import generate
+from sandbox.world import simulator
+from tests.exactly_once.rig import AMSTERDAM, stage
+
+_CHUNK = 500
+_DAYS = 330
+
+
+def main(orders: int, speed: int) -> None:
+    """Import so many orders of a year and say what it took."""
+    begun = time.time()
+    budget._now = lambda: begun + (time.time() - begun) * speed  # noqa: SLF001 -- the compressed clock
+    with (
+        running() as local,
+        simulator("sandbox.shop") as shop,
+        simulator("sandbox.books") as books,
+        stage(local, shop, books) as made,
+    ):
+        made.calm()
+        made.books.tell("settings", {"clock_speed": speed})
+        connected = made.connect()
+        start = datetime.now(AMSTERDAM) - timedelta(days=_DAYS + 2)
+        raws = [
+            each.raw
+            for each in generate(
+                1, orders, first_number=100_001, start=start, span=timedelta(days=_DAYS), mix={"sale": 1}
+            )
+        ]
+        for first in range(0, orders, _CHUNK):
+            made.place(connected, *raws[first : first + _CHUNK])
+        made.books.tell("calls/reset")
+        began = time.monotonic()
+        run = importing.start(made.table, connected.connection, start.date())
+        while True:
+            later = importing.step(made.table, ImportMessage(connected.id, run.id), Deadline.after(58))
+            now = Imports(made.table, connected.id).get(run.id)
+            assert now is not None
+            hours = (time.monotonic() - began) * speed / 3600
+            counts = now.counts
+            _say(f"{hours:6.2f} h  {counts.read:6d} read  {counts.booked:6d} booked  {now.calls:6d} calls")
+            if later is None:
+                break
+            time.sleep(later.seconds / speed)
+        report = made.books.ask("calls", administration=connected.administration)
+        ledger = made.ledger(connected)
+        calls = report["total"] - report["token"]
+        new = sum(each["count"] for each in report["calls"] if (each["method"], each["path"]) == ("POST", "/relaties"))
+        known = (calls - new) / orders
+        unpaid = sum(1 for each in ledger["invoices"] if Decimal(each["openstaandSaldo"]))
+        _say(f"{counts.booked} orders of {new} new customers in {calls} calls, {now.batches} of them for payments")
+        _say(f"calls an order: {known:.3f} of a known customer, {known + 1:.3f} of a new one")
+        _say(f"{report['refused_429']} answered 429; at most {report['max_concurrent']} at once")
+        _say(f"{hours:.2f} h: {calls / hours:.0f} calls an hour of 5,000; {counts.booked / hours:.0f} orders an hour")
+        _say(f"in the books: {len(ledger['invoices'])} invoices, {unpaid} of them not paid")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

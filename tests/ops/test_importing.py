@@ -1,0 +1,111 @@
+"""`koppeling import`: what the operator begins, follows, stops and ends."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from koppeling import importing
+from koppeling.deadline import Deadline
+from koppeling.messages import ImportMessage
+from koppeling.table import table
+from sandbox.orders import generate
+from tests.exactly_once.rig import AMSTERDAM
+from tests.ops.conftest import Deployed, Koppeling
+from tests.ops.desk import Books
+
+_FIRST = (datetime.now(AMSTERDAM) - timedelta(days=20)).date().isoformat()
+
+
+def _history(books: Books, count: int) -> list[str]:
+    start = datetime.now(AMSTERDAM) - timedelta(days=3)
+    made = generate(3, count, first_number=100_001, start=start, span=timedelta(days=2), mix={"sale": 1})
+    return books.place(*(dict(each.raw) for each in made))
+
+
+def _work(books: Books, run: dict[str, Any]) -> None:
+    """What the worker does with the run's messages."""
+    for _ in range(20):
+        if importing.step(table(), ImportMessage(books.id, run["import"]), Deadline.after(58)) is None:
+            return
+    raise AssertionError("the import does not end")
+
+
+def test_an_import_is_begun_followed_and_summed_up(books: Books, stack: Deployed) -> None:
+    """--from begins it and puts its message in the slow lane; without it the newest one is told, to the end."""
+    _history(books, 12)
+    begun = books.run("import", books.id, "--from", _FIRST, "--no-wait", "--json").json
+    assert (begun["state"], begun["from"], begun["read"]) == ("running", _FIRST, 0)
+    assert [content["import"] for _, content in stack.taken("BacklogQueueUrl")] == [begun["import"]]
+    again = books.run("import", books.id, "--from", _FIRST, "--no-wait")
+    assert again.code == 2
+    assert "under way" in again.err
+    _work(books, begun)
+    ended = books.run("import", books.id, "--json").json
+    assert (ended["state"], ended["booked"], ended["unsettled"]) == ("done", 12, 0)
+    said = books.run("import", books.id)
+    assert said.code == 0
+    assert "12 of 12" in said.out
+    assert "an order" in said.out
+
+
+def test_refused_orders_make_it_end_not_well(books: Books) -> None:
+    """Exit code 1 and where to look, when some of it could not be booked."""
+    [made] = generate(5, 1, start=datetime.now(AMSTERDAM), span=timedelta(0), mix={"sale": 1})
+    books.place({**made.raw, "currency": "USD"})
+    run = books.run("import", books.id, "--from", _FIRST, "--no-wait", "--json").json
+    _work(books, run)
+    said = books.run("import", books.id)
+    assert said.code == 1
+    assert "--state refused" in said.err
+
+
+def test_an_import_can_be_stopped_gone_on_with_and_ended(books: Books, stack: Deployed) -> None:
+    """--pause, --resume and --cancel act on the newest one; an ended one takes none of them."""
+    _history(books, 3)
+    run = books.run("import", books.id, "--from", _FIRST, "--no-wait", "--json").json
+    assert books.run("import", books.id, "--pause", "--json").json["state"] == "paused"
+    stack.taken("BacklogQueueUrl")
+    assert importing.step(table(), ImportMessage(books.id, run["import"]), Deadline.after(58)) is None
+    assert books.run("import", books.id, "--resume", "--no-wait", "--json").json["state"] == "running"
+    assert len(stack.taken("BacklogQueueUrl")) == 1
+    assert books.run("import", books.id, "--cancel", "--no-wait", "--json").json["state"] == "cancelled"
+    _work(books, run)
+    said = books.run("import", books.id, "--resume")
+    assert said.code == 3
+    assert "has ended" in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--from", "gisteren"),
+        ("--pause", "--cancel"),
+        ("--to", "2026-01-01"),
+        ("--from", "2026-02-01", "--to", "2026-01-01"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(books: Books, arguments: tuple[str, ...]) -> None:
+    """A day that is none, two wishes at once, an end without or before its beginning."""
+    assert books.run("import", books.id, *arguments).code == 2
+
+
+def test_nothing_to_follow_is_said(books: Books) -> None:
+    """No import yet: how to begin one."""
+    said = books.run("import", books.id)
+    assert said.code == 3
+    assert "--from" in said.err
+
+
+def test_add_can_begin_with_the_history(stack: Deployed, koppeling: Koppeling, books: Books) -> None:
+    """`add --history-from` adds the connection and begins its import at once; a day that is none adds nothing."""
+    stack.taken("BacklogQueueUrl")
+    words = ("add", "--name", "Nog een", "--shop-token", books.token, "--json")
+    administration = stack.books.other()
+    key = ("--snelstart-key", str(administration.made["koppelsleutel"]))
+    assert koppeling(*words, *key, "--history-from", "ooit").code == 2
+    added = koppeling(*words, *key, "--history-from", _FIRST).json
+    assert (added["history"]["state"], added["history"]["from"]) == ("running", _FIRST)
+    [(group, content)] = stack.taken("BacklogQueueUrl")
+    assert (group, content["import"]) == (added["id"], added["history"]["import"])
+    administration.close()
