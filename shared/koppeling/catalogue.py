@@ -1,6 +1,8 @@
 """One catalogue of reasons: a code with its facts becomes Dutch for the one who must act; SnelStart's codes join it."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -48,7 +50,12 @@ _MONTHS: Final = (
     *("januari", "februari", "maart", "april", "mei", "juni"),
     *("juli", "augustus", "september", "oktober", "november", "december"),
 )
-_PERSONAL: Final = re.compile(r"\S+@\S+|\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{2,4}){3,8}\b")
+_PERSONAL: Final = re.compile(
+    r"\S+@\S+"
+    r"|\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{2,4}){3,8}\b"  # bank accounts and VAT numbers
+    r"|\b[1-9][0-9]{3} ?[A-Z]{2}\b"  # Dutch postcodes
+    r"|(?<!\w)[+0](?:[ ()./-]?[0-9]){8,}"  # telephone numbers
+)
 _QUOTED: Final = re.compile("'[^']*'|\"[^\"]*\"|\u2018[^\u2019]*\u2019|\u201c[^\u201d]*\u201d")
 _LONGEST_MESSAGE: Final = 300
 
@@ -58,6 +65,8 @@ _SNELSTART: Final = {
     "BOE-0021": "number-taken",
     "BOE-0022": "account-cost-centre-refused",
     "BOE-0023": "snelstart-request-faulty",
+    "BOE-0024": "journal-refused",
+    "BOE-0025": "journal-refused",
     "BOE-0026": "account-cost-centre-refused",
     "BOE-0027": "snelstart-request-faulty",
     "BOE-0028": "snelstart-request-faulty",
@@ -79,16 +88,21 @@ _SNELSTART: Final = {
     "BOE-0081": "account-function-missing",
     "BOE-0082": "vat-refused",
     "BOE-0089": "account-refused",
+    "BOE-0096": "journal-refused",
     "REL-0011": "customer-iban-refused",
-    "REL-0015": "customer-website-refused",
     "REL-0060": "customer-address-incomplete",
     "REL-0061": "customer-email-refused",
     "REL-0084": "customer-email-refused",
     "REL-0087": "vat-number-country",
     "REL-0088": "vat-number-invalid",
     "ALG-0104": "snelstart-request-faulty",
+    "ALG-0105": "journal-refused",
 }
-"""Source: the error table of SnelStart's documentation. BOE-0021 means this only after the number was looked up."""
+"""Source: the error table of SnelStart's documentation. BOE-0021 means this only after the number was looked up.
+
+ALG-0105 ("nonactief") can only be the journal of a bank booking: accounts, cost centres and relaties that we send have
+a code of their own.
+"""
 
 
 @cache
@@ -114,11 +128,12 @@ def from_snelstart(error_code: str, message: str, *, booked_on: date | None = No
     """What SnelStart's refusal means here and whose it is; a code not in the table is kept as it came.
 
     `booked_on` and `invoice_number`: for the refusals that are about them. The message is kept but for what may be
-    personal in it: e-mail addresses, account numbers and, where it is about a relation, whatever SnelStart quotes.
+    personal in it: e-mail addresses, postcodes, telephone and account numbers, and whatever SnelStart quotes, but for
+    the number of an account or journal.
     """
     about_relation = error_code.startswith("REL-")
     code = _SNELSTART.get(error_code, "customer-refused" if about_relation else "snelstart-refused")
-    shown = _PERSONAL.sub("…", _QUOTED.sub("…", message) if about_relation else message)
+    shown = _PERSONAL.sub("…", _QUOTED.sub(_unless_a_number, message))
     known: dict[str, str | int] = {
         "error_code": error_code or "zonder code",
         "message": shown[:_LONGEST_MESSAGE] or "zonder toelichting",
@@ -126,6 +141,19 @@ def from_snelstart(error_code: str, message: str, *, booked_on: date | None = No
         "invoice_number": invoice_number or "van deze bestelling",
     }
     return reason(code, **{name: known[name] for name in facts_of(code)})
+
+
+def _unless_a_number(quoted: re.Match[str]) -> str:
+    return quoted[0] if quoted[0][1:-1].isdecimal() else "…"
+
+
+def without(reason: Reason, texts: Iterable[str]) -> Reason:
+    """The reason with an ellipsis for each of these texts, in whatever letter case, where they stand by themselves."""
+    words = "|".join(map(re.escape, texts))
+    if not words:
+        return reason
+    pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+    return replace(reason, sentence=pattern.sub("…", reason.sentence))
 
 
 def euro(amount: Decimal) -> str:

@@ -98,7 +98,7 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
     ),
     "vat-strategy-unknown": (
         "De webwinkel gebruikt voor deze bestelling een onbekende btw-regeling.",
-        "Boek deze bestelling zelf in SnelStart en meld dit aan de beheerder van de koppeling.",
+        "Meld dit aan de beheerder van de koppeling; kan het niet wachten, boek deze bestelling dan zelf in SnelStart.",
         "operator",
     ),
     "vat-territory": (
@@ -234,11 +234,6 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
     "journal-not-bank-or-cash": (
         "Dagboek {journal} (gekozen voor betaalwijze {payment}) is geen bank- of kasdagboek.",
         f"{_CHOOSE} een dagboek van soort Bank of Kas voor deze betaalwijze.",
-        "bookkeeper",
-    ),
-    "journal-not-chosen": (
-        "Er is geen dagboek gekozen voor betaalwijze {payment}.",
-        f'{_CHOOSE} een dagboek voor deze betaalwijze, of een voor alle overige ("*").',
         "bookkeeper",
     ),
     "journal-refused": (

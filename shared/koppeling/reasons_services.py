@@ -38,11 +38,6 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Verbeter de klantgegevens in de webwinkel en bied de bestelling opnieuw aan.",
         "owner",
     ),
-    "customer-website-refused": (
-        "SnelStart keurt het webadres van de klant af.",
-        "Verwijder het webadres bij de klant en bied de bestelling opnieuw aan.",
-        "owner",
-    ),
     "shop-before-start-date": (
         "De bestelling van {date} is van voor de begindatum van de koppeling ({start_date}).",
         "U hoeft niets te doen; vervroeg de begindatum in het profiel als zij toch geboekt moet worden.",
@@ -85,18 +80,13 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
     ),
     "shop-order-unreadable": (
         "De bestelling is niet te lezen: het veld {field} ontbreekt of is ongeldig.",
-        "Controleer de bestelling in de webwinkel; klopt zij daar, meld dit dan aan de beheerder van de koppeling.",
+        "Meld dit aan de beheerder van de koppeling en bied de bestelling daarna opnieuw aan.",
         "operator",
     ),
     "shop-partly-refunded": (
         "Van de betaling is een deel terugbetaald: ontvangen {captured}, terugbetaald {refunded}.",
         "Maak in de webwinkel een creditorder voor het teruggestuurde deel, of boek deze bestelling zelf.",
         "owner",
-    ),
-    "shop-partner-token-refused": (
-        "De webwinkel weigert het partnertoken van de koppeling.",
-        "De beheerder van de koppeling moet een geldig partnertoken instellen (koppeling partner).",
-        "operator",
     ),
     "shop-refunded": (
         "De bestelling is terugbetaald voordat zij was geboekt.",

@@ -17,6 +17,9 @@ from koppeling.clock import AMSTERDAM
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,40})?")
 _TRUE: Final = ("1", "true", "yes", "ja")
 _FALSE: Final = ("", "0", "false", "no", "nee")
+_LONGEST: Final = 4_000
+"""Far longer than anything that is read here, and so short that a row with some of them in it can be written."""
+
 _YEARS: Final = (1900, 9999)
 _LARGEST: Final = Decimal(10) ** 12
 _FINEST: Final = Decimal("1e-12")
@@ -70,13 +73,13 @@ def many(value: object) -> Sequence[object]:
 
 
 def text(value: object) -> str:
-    """Text with the outer blanks off; numbers as they are written; nothing as ""."""
+    """Text with the outer blanks off, 4,000 characters at the most; numbers as they are written; nothing as ""."""
     if nothing(value):
         return ""
     if isinstance(value, str):
-        return value.strip()
+        return value.strip()[:_LONGEST]
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return str(value)
+        return str(value)[:_LONGEST]
     raise ValueError("not a text")
 
 
@@ -110,6 +113,22 @@ def flag(value: object) -> bool:
     if word in _FALSE:
         return False
     raise ValueError("not a yes or no")
+
+
+def word(source: Mapping[str, Any], name: str) -> str:
+    """The text of a field, "" where there is none. Raises `ShapeError`."""
+    try:
+        return text(source.get(name))
+    except ValueError:
+        raise ShapeError(name) from None
+
+
+def yes(source: Mapping[str, Any], name: str) -> bool:
+    """Whether a field says yes. Raises `ShapeError`."""
+    try:
+        return flag(source.get(name))
+    except ValueError:
+        raise ShapeError(name) from None
 
 
 def moment(value: object) -> datetime:

@@ -167,6 +167,22 @@ def test_a_late_commit_comes_after_the_answer(books: BooksClient) -> None:
     assert names(books) == ["Jan"]
 
 
+def test_a_fault_refuses_by_a_rule(books: BooksClient) -> None:
+    """A fault may answer a broken rule as SnelStart does, its code in a list, and nothing is done."""
+    books.sim("POST", "/faults", {"kind": "refused", "error_code": "REL-0066", "path": "/relaties"})
+    answer = books.call("POST", "/relaties", {"relatiesoort": ["Klant"], "naam": "Jan"})
+    assert (answer.status_code, [rule["errorCode"] for rule in answer.json()]) == (400, ["REL-0066"])
+    assert not [relatie for relatie in books.books()["relaties"] if relatie["naam"] == "Jan"]
+    assert books.klant()
+
+
+def test_reference_data_can_be_taken_out(books: BooksClient) -> None:
+    """An account that is removed is no longer listed."""
+    books.plant("grootboeken", nummer=8200, weg=True)
+    assert 8200 not in {row["nummer"] for row in books.rows("/grootboeken", filter="Nummer eq 8200")}
+    assert books.grootboek(8210)
+
+
 def test_a_fault_can_wait_and_choose(books: BooksClient) -> None:
     """A fault may let calls pass first, and strike only bodies that hold a text."""
     fault = {"kind": "500", "path": "/relaties", "after": 1, "body_contains": "Piet", "administration": books.id}

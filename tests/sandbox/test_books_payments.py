@@ -116,3 +116,55 @@ def test_a_paid_invoice_cannot_be_removed_until_its_payment_is(books: BooksClien
     assert books.call("DELETE", f"/bankboekingen/{paid}").status_code == 200
     assert books.open_balance("1") == Decimal("10.00")
     assert books.call("DELETE", f"/verkoopboekingen/{key}").status_code == 200
+
+
+@pytest.mark.parametrize("day", ["blocked", "vat_filed", "accountant"])
+def test_nothing_is_removed_from_a_closed_day(books: BooksClient, day: str) -> None:
+    """Blocked, filed or locked by the accountant: neither the payment nor the invoice goes, and nothing changes."""
+    key = books.plant("invoices", factuurnummer="1", bedrag="10.00", factuurdatum="2026-11-23T00:00:00")["id"]
+    paid = books.call("POST", "/bankboekingen", payment(books, key)).json()["id"]
+    books.sim("POST", f"/administrations/{books.id}", {day: [["2026-11-23", "2026-11-23"]]})
+    code = {"blocked": "BOE-0042", "vat_filed": "BOE-0046", "accountant": "BOE-0051"}[day]
+    before = books.books()
+    for path in (f"/verkoopboekingen/{key}", f"/bankboekingen/{paid}"):
+        assert [entry["errorCode"] for entry in books.call("DELETE", path).json()] == [code]
+    assert books.books() == before
+
+
+def test_removing_needs_the_right_and_an_id_that_is_there(books: BooksClient) -> None:
+    """Without the right to write it is a 403, an id nobody knows a 404; a second removal is one of those."""
+    key = books.plant("invoices", factuurnummer="1", bedrag="10.00")["id"]
+    assert books.call("DELETE", f"/kasboekingen/{key}").status_code == 404
+    books.sim("POST", f"/administrations/{books.id}", {"scopes": ["boekhouden:read", "bankieren:read"]})
+    books.login()
+    for path in ("verkoopboekingen", "bankboekingen", "kasboekingen"):
+        assert books.call("DELETE", f"/{path}/{key}").status_code == 403
+    books.sim("POST", f"/administrations/{books.id}", {"scopes": ["boekhouden:write"]})
+    books.login()
+    assert [books.call("DELETE", f"/verkoopboekingen/{key}").status_code for _ in range(2)] == [200, 404]
+
+
+def test_a_receipt_that_is_replaced_settles_what_it_now_says(books: BooksClient) -> None:
+    """Without one of its lines that invoice is open again, the other stays paid; a wrong one changes nothing."""
+    keys = [books.plant("invoices", factuurnummer=str(n), bedrag="10.00")["id"] for n in range(2)]
+    lines = [{"boekingId": {"id": key}, "debet": 0, "credit": "10.00"} for key in keys]
+    body = payment(books, keys[0], bedragOntvangen="20.00", verkoopboekingBoekingsRegels=lines)
+    paid = books.call("POST", "/bankboekingen", body).json()["id"]
+    path = f"/bankboekingen/{paid}"
+    assert books.call("PUT", path, payment(books, keys[0], "9.99", bedragOntvangen="10.00")).status_code == 400
+    other = {"id": "7d1a3c1e-0000-4000-8000-000000000001"}
+    assert books.call("PUT", path, payment(books, keys[0]) | other).json()[0]["errorCode"] == "BOE-0078"
+    assert [books.open_balance(str(n)) for n in range(2)] == [0, 0]
+    assert books.call("PUT", path, payment(books, keys[0]) | {"id": paid}).status_code == 200
+    assert [books.open_balance(str(n)) for n in range(2)] == [0, Decimal("10.00")]
+    assert books.call("PUT", f"/kasboekingen/{paid}", payment(books, keys[0])).status_code == 404
+
+
+def test_a_booking_the_accountant_changed_says_so(books: BooksClient) -> None:
+    """SnelStart's own flag, on the sale and on the payment."""
+    key = books.plant("invoices", factuurnummer="1", bedrag="10.00")["id"]
+    paid = books.call("POST", "/bankboekingen", payment(books, key)).json()["id"]
+    for path in (f"/verkoopboekingen/{key}", f"/bankboekingen/{paid}"):
+        assert books.call("GET", path).json()["gewijzigdDoorAccountant"] is False
+        books.plant("accountant", id=path.rpartition("/")[2])
+        assert books.call("GET", path).json()["gewijzigdDoorAccountant"] is True
