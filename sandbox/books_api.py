@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from sandbox import books_payments, books_rates, books_relations, books_rules, odata
+from sandbox import books_mutations, books_payments, books_rates, books_relations, books_rules, odata
 from sandbox.books_state import Administration, Settings
 from sandbox.books_wire import RefusedError, Row, Violation, loads, not_found
 
@@ -82,6 +82,17 @@ _GELDBOEKINGEN = _schema(
     omschrijving="text",
     bedragUitgegeven="number",
     bedragOntvangen="number",
+)
+_MUTATIES = _schema(
+    id="guid",
+    datum="moment",
+    modifiedOn="moment",
+    omschrijving="text",
+    debet="number",
+    credit="number",
+    saldo="number",
+    boekstuk="text",
+    factuurNummer="text",
 )
 _VATRATES = _schema(countryCode="text")
 
@@ -168,6 +179,14 @@ def _one_factuur(call: Call) -> tuple[int, object]:
     return _one({row["id"]: row for row in call.books.verkoopfacturen.values()}, call)
 
 
+def _mutations(call: Call) -> tuple[int, object]:
+    return _page(call, _MUTATIES, books_mutations.mutations(call.books, call.settings))
+
+
+def _one_mutation(call: Call) -> tuple[int, object]:
+    return _one({row["id"]: row for row in books_mutations.mutations(call.books, call.settings)}, call)
+
+
 def _of_relatie(call: Call) -> tuple[int, object]:
     if call.id not in call.books.relaties:
         raise not_found()
@@ -225,6 +244,9 @@ ROUTES: dict[str, dict[str, Route]] = {
     },
     "/bankboekingen/{id}": {
         "GET": Route(("bankieren:read",), lambda c: _one(c.books.bankboekingen, c)),
+        "PUT": Route(
+            ("bankieren:write",), lambda c: (200, books_payments.replace(c.books, "Bank", c.id, loads(c.body)))
+        ),
         "DELETE": Route(("bankieren:write",), _deleting(lambda c: books_payments.delete(c.books, "Bank", c.id))),
     },
     "/kasboekingen": {
@@ -233,8 +255,11 @@ ROUTES: dict[str, dict[str, Route]] = {
     },
     "/kasboekingen/{id}": {
         "GET": Route(("kas:read",), lambda c: _one(c.books.kasboekingen, c)),
+        "PUT": Route(("kas:write",), lambda c: (200, books_payments.replace(c.books, "Kas", c.id, loads(c.body)))),
         "DELETE": Route(("kas:write",), _deleting(lambda c: books_payments.delete(c.books, "Kas", c.id))),
     },
+    "/grootboekmutaties": {"GET": Route(_BH_READ, _mutations)},
+    "/grootboekmutaties/{id}": {"GET": Route(_BH_READ, _one_mutation)},
     "/grootboeken": {"GET": Route(_BH_READ, lambda c: _page(c, _GROOTBOEKEN, c.books.grootboeken.values()))},
     "/grootboeken/{id}": {"GET": Route(_BH_READ, lambda c: _one(c.books.grootboeken, c))},
     # Without OData: whatever the query says, these answer everything.

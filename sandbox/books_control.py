@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import books_chart, books_rules
+from sandbox import books_chart, books_payments, books_rules
 from sandbox.books_gate import Simulator
 from sandbox.books_state import (
     DEFAULT_SUBSCRIPTION_KEY,
@@ -33,7 +33,8 @@ def _bad(why: str) -> RefusedError:
     return RefusedError(400, {"error": why})
 
 
-async def _body(request: Request) -> Row:
+async def json_body(request: Request) -> Row:
+    """The JSON object a control call carries. Raises RefusedError 400 for anything else."""
     raw = await request.body()
     values = loads(raw) if raw.strip() else {}
     if not isinstance(values, dict):
@@ -41,7 +42,9 @@ async def _body(request: Request) -> Row:
     return values
 
 
-def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """A control handler as a page: what it returns as JSON, what is wrong with the call as 400."""
+
     async def answer(request: Request) -> Response:
         try:
             return JSONResponse(as_text(await handler(request)))
@@ -143,11 +146,13 @@ class Control:
             ("GET", "/books", self.read_books),
             ("POST", "/relaties", self.plant_relatie),
             ("POST", "/invoices", self.plant_invoice),
+            ("POST", "/bookings", self.plant_bookings),
+            ("POST", "/accountant", self.accountant),
             ("POST", "/grootboeken", self.plant_grootboek),
             ("POST", "/dagboeken", self.plant_dagboek),
             ("POST", "/kostenplaatsen", self.plant_kostenplaats),
         ]
-        return [Route(f"/_sim{path}", _answering(run), methods=[method]) for method, path, run in table]
+        return [Route(f"/_sim{path}", answering(run), methods=[method]) for method, path, run in table]
 
     def _named(self, values: Row) -> Administration:
         return self._sim.books.find(str(values.pop("administration", "")))
@@ -165,7 +170,7 @@ class Control:
 
     async def add(self, request: Request) -> object:
         """A fresh administration; a koppelsleutel is made when none is given."""
-        values = await _body(request)
+        values = await json_body(request)
         naam = str(values.pop("naam", "Winkel"))
         koppelsleutel = str(values.pop("koppelsleutel", "") or secrets.token_urlsafe(32))
         if any(known.koppelsleutel == koppelsleutel for known in self._sim.books.administrations.values()):
@@ -179,7 +184,7 @@ class Control:
     async def change(self, request: Request) -> object:
         """Change options, the name or the koppelsleutel of an administration; tokens given out stay valid."""
         books = self._sim.books.find(request.path_params["id"])
-        values = await _body(request)
+        values = await json_body(request)
         books.naam = str(values.pop("naam", books.naam))
         koppelsleutel = str(values.pop("koppelsleutel", books.koppelsleutel))
         update(books.options, values)
@@ -188,7 +193,7 @@ class Control:
 
     async def subscription_key(self, request: Request) -> object:
         """The one subscription key that is accepted."""
-        self._sim.books.subscription_key = str((await _body(request))["key"])
+        self._sim.books.subscription_key = str((await json_body(request))["key"])
         return {"set": True}
 
     async def settings(self, _: Request) -> object:
@@ -197,12 +202,12 @@ class Control:
 
     async def change_settings(self, request: Request) -> object:
         """Change how the simulator answers."""
-        update(self._sim.books.settings, await _body(request))
+        update(self._sim.books.settings, await json_body(request))
         return asdict(self._sim.books.settings)
 
     async def expire(self, request: Request) -> object:
         """Make every token of an administration (or all) invalid at once."""
-        whose = str((await _body(request)).get("administration", ""))
+        whose = str((await json_body(request)).get("administration", ""))
         books = self._sim.books
         gone = [t for t, token in books.tokens.items() if whose in {"", str(token.administration.id)}]
         for token in gone:
@@ -215,7 +220,7 @@ class Control:
 
     async def plant_fault(self, request: Request) -> object:
         """Plant a fault."""
-        values = await _body(request)
+        values = await json_body(request)
         if values.get("administration"):
             values["administration"] = str(self._sim.books.find(values["administration"]).id)
         fault = new_fault(values)
@@ -245,7 +250,7 @@ class Control:
 
     async def plant_relatie(self, request: Request) -> object:
         """A relation as it happens to be there, past all rules; `landcode` stands for the country's id."""
-        values = await _body(request)
+        values = await json_body(request)
         books = self._named(values)
         row = new_relatie(str(uuid4())) | {"relatiecode": books.free_relatiecode(), "relatiesoort": ["Klant"]}
         if not values.keys() <= row.keys():
@@ -262,7 +267,7 @@ class Control:
 
     async def plant_invoice(self, request: Request) -> object:
         """A stranger's invoice: `factuurnummer`, `bedrag` (no VAT), and a `klant` id or a new customer."""
-        values = await _body(request)
+        values = await json_body(request)
         books = self._named(values)
         klant = values.get("klant")
         if klant is None:
@@ -284,9 +289,31 @@ class Control:
         }
         return books_rules.create(books, self._sim.books.settings, body)
 
+    async def plant_bookings(self, request: Request) -> object:
+        """Many paid invoices at once: `bookings` of `invoice` and bank `payment` bodies; the ids of the invoices."""
+        values = await json_body(request)
+        books, ids = self._named(values), []
+        for each in values["bookings"]:
+            made = books_rules.create(books, self._sim.books.settings, each["invoice"])
+            [line] = each["payment"]["verkoopboekingBoekingsRegels"]
+            lines = [line | {"boekingId": {"id": made["id"]}}]
+            books_payments.create(books, "Bank", each["payment"] | {"verkoopboekingBoekingsRegels": lines})
+            ids.append(made["id"])
+        return {"ids": ids}
+
+    async def accountant(self, request: Request) -> object:
+        """The accountant changes the booking with this `id`, of a sale or of money."""
+        values = await json_body(request)
+        books = self._named(values)
+        for rows in (books.verkoopboekingen, books.bankboekingen, books.kasboekingen):
+            if values["id"] in rows:
+                rows[values["id"]] |= {"gewijzigdDoorAccountant": True, "modifiedOn": now()}
+                return rows[values["id"]]
+        raise _bad("unknown booking")
+
     async def plant_grootboek(self, request: Request) -> object:
-        """Change the account with this `nummer` (nonactief, kostenplaatsVerplicht, …), or add it."""
-        values = await _body(request)
+        """Change the account with this `nummer` (nonactief, kostenplaatsVerplicht, …), add it or (`weg`) remove it."""
+        values = await json_body(request)
         books = self._named(values)
         nummer = int(values.pop("nummer"))
         functie = str(values.get("grootboekfunctie", "Diversen"))
@@ -294,16 +321,16 @@ class Control:
         return _upsert(books.grootboeken, new, values)
 
     async def plant_dagboek(self, request: Request) -> object:
-        """Change the journal with this `nummer`, or add it (`soort`, `omschrijving`)."""
-        values = await _body(request)
+        """Change the journal with this `nummer`, add it (`soort`, `omschrijving`) or (`weg`) remove it."""
+        values = await json_body(request)
         books = self._named(values)
         nummer = int(values.pop("nummer"))
         soort = str(values.get("soort", "Bank"))
         return _upsert(books.dagboeken, books_chart.dagboek(books.id, nummer, f"Dagboek {nummer}", soort), values)
 
     async def plant_kostenplaats(self, request: Request) -> object:
-        """Change the cost centre with this `nummer`, or add it."""
-        values = await _body(request)
+        """Change the cost centre with this `nummer`, add it or (`weg`) remove it."""
+        values = await json_body(request)
         books = self._named(values)
         nummer = int(values.pop("nummer"))
         return _upsert(
@@ -312,6 +339,9 @@ class Control:
 
 
 def _upsert(rows: dict[str, Row], new: Row, values: Row) -> Row:
+    """The row with these values, added when there was none; with `weg` true it is taken out."""
+    if values.pop("weg", False):
+        return rows.pop(new["id"])
     if not values.keys() <= new.keys() or any(isinstance(value, Decimal) for value in values.values()):
         raise _bad("unknown field")
     row = rows.get(new["id"], new) | values

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sandbox import books_api
 from sandbox.books_state import LIMITS, Administration, Books, Token
 from sandbox.books_traffic import Fault, Gate, Traffic
-from sandbox.books_wire import RefusedError, dumps
+from sandbox.books_wire import RefusedError, Violation, dumps, refuse
 
 type Answer = tuple[int, object]
 type Work = Callable[[], Answer]
@@ -66,6 +66,16 @@ class _Cut(Response):
 def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
     content = "" if body is None else dumps(body)
     return Response(content, status, headers, media_type="application/json; charset=utf-8")
+
+
+def _instead(fault: Fault) -> Response:
+    """What is answered instead of doing the work: a broken rule, or a page for people."""
+    if fault.kind == "refused":
+        if fault.message:
+            return _json(400, [{"errorCode": fault.error_code, "message": fault.message}])
+        refused = refuse(Violation(fault.error_code))
+        return _json(refused.status, refused.body)
+    return Response("<html><body>Onderhoud</body></html>", 200, media_type="text/html")
 
 
 def _status_body(status: int) -> object:
@@ -170,7 +180,7 @@ class Simulator:
         if whose is None or path == "/b2b/token" or not self.books.settings.limits:
             return None
         per_minute, per_hour, concurrent = whose.options.limits or LIMITS[whose.options.product]
-        wait = traffic.over_limit((per_minute, per_hour, concurrent))
+        wait = traffic.over_limit((per_minute, per_hour, concurrent), self.books.settings.clock_speed)
         return None if wait is None else self._status(429, wait)
 
     def _status(self, status: int, wait: int) -> Response:
@@ -192,8 +202,8 @@ class Simulator:
             self.late.add(task)
             task.add_done_callback(self.late.discard)
             return self._status(504, 1)
-        if fault.kind == "html-200":
-            return Response("<html><body>Onderhoud</body></html>", 200, media_type="text/html")
+        if fault.kind in {"refused", "html-200"}:
+            return _instead(fault)
         honest = self._worked(work) if tail in {"after", "200"} else None
         match head:
             case "cut":

@@ -110,11 +110,8 @@ def _settle(books: Administration, booking: Row, sign: int) -> None:
         factuur["modifiedOn"] = now()
 
 
-def create(books: Administration, soort: str, body: object) -> Row:
-    """Validate and keep a booking in a journal of this kind, Bank or Kas. Raises RefusedError 400."""
-    row = read("geldboeking", body)
-    if row["id"]:
-        raise refuse(Violation("ALG-0100"))
+def _checked(books: Administration, soort: str, row: Row) -> Row:
+    """A booking that breaks no rule. Raises RefusedError 400."""
     for name in _LISTS:
         row[name] = row[name] or []
     described = [line for name in _LISTS for line in row[name] if "omschrijving" in line]
@@ -123,7 +120,11 @@ def create(books: Administration, soort: str, body: object) -> Row:
     stop_on(_lines(books, row))
     if not _balanced(row):
         raise refuse(Violation("BOE-0039"))
-    key = str(uuid4())
+    return row
+
+
+def _stored(books: Administration, soort: str, row: Row, key: str) -> Row:
+    """Keep a checked booking, and settle what it settles."""
     collection = f"{soort.lower()}boekingen"
     record = row | {
         "modifiedOn": now(),
@@ -139,10 +140,33 @@ def create(books: Administration, soort: str, body: object) -> Row:
     return record
 
 
+def create(books: Administration, soort: str, body: object) -> Row:
+    """Validate and keep a booking in a journal of this kind, Bank or Kas. Raises RefusedError 400."""
+    row = read("geldboeking", body)
+    if row["id"]:
+        raise refuse(Violation("ALG-0100"))
+    return _stored(books, soort, _checked(books, soort, row), str(uuid4()))
+
+
+def replace(books: Administration, soort: str, key: str, body: object) -> Row:
+    """Replace a booking; what it no longer settles is open again. Raises RefusedError 400 or 404."""
+    known = _known(books, soort, key)
+    row = _checked(books, soort, read("geldboeking", body))
+    if row["id"] not in {None, key}:
+        raise refuse(Violation("BOE-0078"))
+    _settle(books, known, -1)
+    return _stored(books, soort, row, key)
+
+
+def _known(books: Administration, soort: str, key: str) -> Row:
+    known = (books.bankboekingen if soort == "Bank" else books.kasboekingen).get(key)
+    if known is None:
+        raise not_found()
+    stop_on(day_open(books, known["datum"]))
+    return known
+
+
 def delete(books: Administration, soort: str, key: str) -> None:
     """Remove a bank or cash booking; what it settled is open again. Raises RefusedError 400 or 404."""
-    kept = books.bankboekingen if soort == "Bank" else books.kasboekingen
-    if key not in kept:
-        raise not_found()
-    stop_on(day_open(books, kept[key]["datum"]))
-    _settle(books, kept.pop(key), -1)
+    _settle(books, _known(books, soort, key), -1)
+    del (books.bankboekingen if soort == "Bank" else books.kasboekingen)[key]

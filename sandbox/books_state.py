@@ -36,6 +36,7 @@ class Settings:
 
     latency_ms: int = 0
     limits: bool = True
+    clock_speed: int = 1  # how many seconds of the limits pass in one second
     retry_after: bool = True
     token_seconds: int = 3599
     scopes_as_text: bool = False  # the JWT's scopes claim: a list, or one text with spaces
@@ -48,6 +49,7 @@ class Settings:
     vat_number_checksum: bool = True  # REL-0088 also on a wrong check digit (NL, BE), or on the form alone
     one_btw_vocabulary: bool = False  # accept Hoog and VerkopenHoog in either place, instead of BOE-0082
     foreign_vat_mandatory: bool = True  # with factureerBuitenlandsBtw on, refuse Dutch VAT for an EU consumer
+    mutation_numbers: str = "all"  # which mutations of a booking carry its invoice number: all, debtors or none
     ranges_unit: str = "ticks"  # unit of factureerBuitenlandsBtwRanges: ticks, ms, seconds or yyyymmdd
 
 
@@ -109,6 +111,7 @@ class Administration:
     dagboeken: dict[str, Row]
     kostenplaatsen: dict[str, Row]
     landen: dict[str, Row]
+    couplings: dict[str, str] = field(default_factory=dict)  # koppelsleutels by the reference key they were made for
     relaties: dict[str, Row] = field(default_factory=dict)
     verkoopboekingen: dict[str, Row] = field(default_factory=dict)
     verkoopfacturen: dict[str, Row] = field(default_factory=dict)  # by the id of their verkoopboeking
@@ -274,6 +277,37 @@ class Token:
     expires: float
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One call of the app's webhook: `status` is its answer, None where none came; never repeated."""
+
+    action: str
+    administration: str
+    status: int | None
+    seconds: float
+
+    def told(self) -> Row:
+        """As JSON; `delivered` is what SnelStart counts as such."""
+        delivered = self.status is not None and 200 <= self.status <= 299  # noqa: PLR2004 -- the vendor's words
+        return {
+            "action": self.action,
+            "administration": self.administration,
+            "status": self.status,
+            "delivered": delivered,
+            "seconds": f"{self.seconds:.3f}",
+        }
+
+
+@dataclass
+class Coupling:
+    """The one app that owners can connect, as registered with SnelStart."""
+
+    app_name: str = ""
+    webhook_url: str = ""
+    casing: str = "upper"
+    deliveries: list[Delivery] = field(default_factory=list)
+
+
 @dataclass
 class Books:
     """Everything one running simulator holds."""
@@ -282,11 +316,13 @@ class Books:
     subscription_key: str = DEFAULT_SUBSCRIPTION_KEY
     administrations: dict[str, Administration] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    coupling: Coupling = field(default_factory=Coupling)
 
     def by_koppelsleutel(self, koppelsleutel: str) -> Administration | None:
         """The administration an active koppelsleutel opens."""
         for found in self.administrations.values():
-            if secrets.compare_digest(found.koppelsleutel.encode(), koppelsleutel.encode()) and found.options.active:
+            keys = (found.koppelsleutel, *found.couplings.values())
+            if koppelsleutel in keys and found.options.active:
                 return found
         return None
 

@@ -15,7 +15,8 @@ REFERENCE = frozenset(
 )
 _ID = re.compile(r"/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}(?=/|$)")
 _KIND = re.compile(
-    r"(?:[45]\d\d(?:-before|-after)?|timeout-before|timeout-after|cut-before|cut-after|malformed-200|html-200|late-commit)"
+    r"(?:[45]\d\d(?:-before|-after)?|timeout-before|timeout-after|cut-before|cut-after"
+    r"|malformed-200|html-200|late-commit|refused)"
 )
 
 
@@ -49,10 +50,13 @@ class Traffic:
         if part != "token":
             self.started.append(time.monotonic())
 
-    def over_limit(self, limits: tuple[int, int, int]) -> int | None:
-        """Seconds to wait when this call is one too many, None when it is admitted (and then counted)."""
+    def over_limit(self, limits: tuple[int, int, int], clock_speed: int = 1) -> int | None:
+        """Seconds to wait when this call is one too many, None when it is admitted (and then counted).
+
+        `clock_speed`: how many of the limits' seconds pass in one of ours.
+        """
         per_minute, per_hour, concurrent = limits
-        at = time.monotonic()
+        at = time.monotonic() * clock_speed
         while self.admitted and self.admitted[0] <= at - HOUR:
             self.admitted.popleft()
         if self.running > concurrent:
@@ -108,6 +112,8 @@ class Fault:
     seconds: float = 0.0
     administration: str = ""
     body_contains: str = ""
+    error_code: str = ""  # of kind refused: the rule that SnelStart says is broken
+    message: str = ""  # of kind refused: its sentence, where it is another than the rule's own
     hits: int = 0
     id: str = field(default_factory=lambda: uuid4().hex[:8])
 
@@ -127,8 +133,20 @@ class Fault:
 
 def new_fault(values: Row) -> Fault:
     """A fault from JSON. Raises RefusedError 400 for an unknown field, kind or path pattern."""
-    known = {"kind", "method", "path", "times", "after", "seconds", "administration", "body_contains"}
-    if not values.keys() <= known or not _KIND.fullmatch(str(values.get("kind"))):
+    known = {
+        "kind",
+        "method",
+        "path",
+        "times",
+        "after",
+        "seconds",
+        "administration",
+        "body_contains",
+        "error_code",
+        "message",
+    }
+    kind = str(values.get("kind"))
+    if not values.keys() <= known or not _KIND.fullmatch(kind) or (kind == "refused") != ("error_code" in values):
         raise RefusedError(400, {"error": "unknown fault"})
     try:
         re.compile(str(values.get("path", ".*")))

@@ -94,8 +94,11 @@ class Control:
         return JSONResponse({"count": len(store.orders)}, status_code=201)
 
     async def change(self, request: Request) -> Response:
-        """Change fields of one order; another `status` stamps `status_changed_*` with this moment."""
+        """Change fields of one order, another `status` as of this moment; as DELETE remove it."""
         store = self.shop.store(request.path_params["store"])
+        if request.method == "DELETE":
+            store.remove(request.path_params["number"])
+            return JSONResponse({})
         order = store.change(request.path_params["number"], await _body(request), datetime.now(UTC))
         return JSONResponse({**order.raw, "_payments": list(order.payments)})
 
@@ -134,7 +137,7 @@ class Control:
                 ("stores", self.stores, ["POST"]),
                 ("partner-token", self.partner_token, ["POST"]),
                 ("orders", self.orders, ["POST", "GET"]),
-                ("orders/{store}/{number}", self.change, ["PATCH"]),
+                ("orders/{store}/{number}", self.change, ["PATCH", "DELETE"]),
                 ("faults", self.faults, ["POST", "DELETE"]),
                 ("calls", self.calls, ["GET"]),
                 ("calls/reset", self.reset_calls, ["POST"]),

@@ -153,6 +153,12 @@ class Store:
         self._sorted = None
         return order
 
+    def remove(self, number: str) -> None:
+        """Forget an order, as a shop whose owner removed it."""
+        if self.orders.pop(number, None) is None:
+            raise ControlError(f"no order {number} in this store")
+        self._sorted = None
+
     def change(self, number: str, given: Mapping[str, object], now: datetime) -> StoredOrder:
         """Change fields of an order; another `status` is stamped with `now` (aware) unless the change dates itself."""
         old = self.orders.get(number)

@@ -52,7 +52,7 @@ _MAY_BE_EMPTY: Final = (
     "boekstuk|omschrijving|kostenplaats|eenmaligeIncassoMachtiging|doorlopendeIncassoMachtiging"
     "|email|ccEmail|telefoon|mobieleTelefoon|btwNummer|kvkNummer|oin|iban|bic|websiteUrl|memo|contactpersoon"
     "|vestigingsAdres|correspondentieAdres|krediettermijn|kredietLimiet|factuurRelatie"
-    "|vatRateCode|buitenlandseBtwGrootboek"
+    "|vatRateCode|buitenlandseBtwGrootboek|factuurNummer|relatiePublicIdentifier"
 )
 _AMOUNTS: Final = "amount|amount_including_tax|rate|total|weight"
 
@@ -72,7 +72,7 @@ KNOWN: Final = (
         rule="whole",
         found="MissingData",
         call="DELETE .*",
-        source="its schema is an object of which nothing is said, taken for no body [open]; our clients delete nothing",
+        source="its schema is an object of which nothing is said, taken for no body [open]; our client reads none",
     ),
     Difference(
         "mijnwebwinkel",

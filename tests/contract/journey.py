@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from koppeling import onboard, poll, preview, transport
+from koppeling import onboard, poll, preview, reconcile, transport
 from koppeling.failures import Failure, Refused
 from koppeling.mijnwebwinkel.client import Shop
 from koppeling.settings import settings
@@ -19,6 +19,7 @@ from sandbox.orders import EXPECTED, generate, makers_example
 from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY
 from tests.contract.exchanges import Recording
 from tests.exactly_once.rig import AMSTERDAM, PROFILE, Connected, Stage, order
+from tests.undo.hand import history, imported, undo_orders
 
 SALES: Final = 10
 BUSINESS: Final = {
@@ -68,6 +69,7 @@ def travel(stage: Stage, recording: Recording) -> None:
     _every_kind_of_order(stage, connected)
     _fields_that_are_seldom_filled(stage, other)
     _unclear_outcomes(stage, connected)
+    _taken_back(stage)
     _refusals_of_snelstart(stage, connected)
     _refusals_of_the_shop(stage, other)
     _refused_credentials(stage, connected)
@@ -115,6 +117,7 @@ def _every_kind_of_order(stage: Stage, connected: Connected) -> None:
     poll.poll(stage.table, connected.id)
     for message in stage.queued():
         stage.deliver(connected, message.order_number)
+    reconcile.reconcile(place, now.date() - week, now.date())
 
 
 def _credit_order() -> dict[str, Any]:
@@ -152,6 +155,19 @@ def _unclear_outcomes(stage: Stage, connected: Connected) -> None:
         stage.trouble(connected, "cut-after", f"/{path}")
         stage.place(connected, raw)
         stage.until_done(connected, str(raw["number"]))
+        if path == "bankboekingen":
+            # Its payment is known by its name alone.
+            undo_orders(stage, connected, str(raw["number"]))
+
+
+def _taken_back(stage: Stage) -> None:
+    """One order of a payment of many, bank and cash, then all."""
+    connected = stage.connect()
+    for gateway, method in (("mollie", "ideal"), ("basic", "cash")):
+        numbers = history(stage, connected, 3, days=1, payment={"gateway_name": gateway, "method_name": method})
+        imported(stage, connected)
+        undo_orders(stage, connected, numbers[0])
+        undo_orders(stage, connected, *numbers[1:])
 
 
 def _refusals_of_snelstart(stage: Stage, connected: Connected) -> None:

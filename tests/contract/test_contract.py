@@ -50,6 +50,7 @@ OURS: Final = {
     "GET /v{version}/orders/{order_number}/payments",
     "GET /companyInfo",
     "GET /grootboeken",
+    "GET /grootboekmutaties",
     "GET /dagboeken",
     "GET /btwtarieven",
     "GET /kostenplaatsen",
@@ -60,8 +61,17 @@ OURS: Final = {
     "POST /verkoopboekingen",
     "GET /verkoopboekingen/{id}",
     "GET /verkoopfacturen",
+    "DELETE /verkoopboekingen/{id}",
+    "GET /bankboekingen",
     "POST /bankboekingen",
+    "GET /bankboekingen/{id}",
+    "PUT /bankboekingen/{id}",
+    "DELETE /bankboekingen/{id}",
+    "GET /kasboekingen",
     "POST /kasboekingen",
+    "GET /kasboekingen/{id}",
+    "PUT /kasboekingen/{id}",
+    "DELETE /kasboekingen/{id}",
 }
 ERRORS: Final[dict[str, dict[int, list[dict[str, Any]]]]] = {
     # snelstart.md, Errors: codes from SnelStart, `Message` from its OData layer and framework, the rest its gateway's

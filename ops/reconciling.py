@@ -1,0 +1,202 @@
+"""`koppeling reconcile`: shop against books, to the cent, and what of it can safely be repaired."""
+
+import sys
+import time
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from ops import asking, output, stack
+from ops.output import Exit, could_not, wrong_use
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from koppeling.calls import Wait
+    from koppeling.compared import Line, Reconciled
+    from koppeling.connections import Connection
+    from koppeling.nightly import Kept
+    from koppeling.repairing import Repaired
+    from koppeling.table import Table
+    from ops.views import Fact
+
+EXAMPLES = (
+    "koppeling reconcile 1f2e3d4c5b6a7988 --from 2026-11-01 --to 2026-11-30",
+    "koppeling reconcile 1f2e3d4c5b6a7988 --from 2026-11-01 --json",
+    "koppeling reconcile 1f2e3d4c5b6a7988 --from 2026-11-01 --to 2026-11-30 --repair",
+)
+
+_LONGEST_WAIT: Final = 3900.0
+"""Room in SnelStart's limits comes back within the hour."""
+
+_REPAIR_SECONDS: Final = 600.0
+_SHOWN = 10
+
+
+def reconcile(
+    connection_id: Annotated[str, typer.Argument(metavar="ID", help="The connection, as `koppeling list` shows it.")],
+    *,
+    from_: Annotated[str, typer.Option("--from", metavar="DATE", help="The orders placed from this day on.")],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Up to and including; today if left out.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Have booked what is missing, and settled what is open; no more.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="With --repair: wait until that is done, and compare again.")
+    ] = True,
+    stack_name: Annotated[
+        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
+    ] = stack.DEFAULT,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> int:
+    """Compare a shop with its books, to the cent: per order, per day, per kind of VAT and per journal.
+
+    Both sides are read back; nothing is written. It waits for room in SnelStart's limits, which orders of now go
+    before, and takes at most a tenth of them. Exit code 1 when shop and books differ. With --repair orders that are
+    missing are queued and open invoices settled, also those that were removed in SnelStart; what else differs is
+    named and left.
+    """
+    first, last = asking.day("--from", from_), asking.day("--to", to)
+    if first is None:
+        raise wrong_use("wrong-use", "--from takes a day as YYYY-MM-DD.")
+    rows, connection = _connection(stack_name, connection_id)
+    last = last or _today()
+    if last < first:
+        raise wrong_use("wrong-use", "--to lies before --from.", "Turn them round.")
+    if repair and connection.paused:
+        raise could_not(
+            "connection-paused",
+            f"Connection {connection.id} is paused, so nothing can be repaired.",
+            f"`koppeling resume {connection.id}` first.",
+        )
+    done, repaired = _done(rows, connection, first, last, repair=repair, wait=wait)
+    if json:
+        output.document({**done.as_json(), **(_repaired_json(repaired) if repaired else {})})
+    else:
+        _show(done, repaired)
+    if done.closes:
+        return Exit.DONE
+    kinds = len(done.differences)
+    return output.not_well(f"Shop and books differ: {kinds} difference{'' if kinds == 1 else 's'}.")
+
+
+def _done(
+    rows: "Table", connection: "Connection", first: date, last: date, *, repair: bool, wait: bool
+) -> "tuple[Reconciled, Repaired | None]":
+    from koppeling import reconcile as reconciling
+    from koppeling import repairing
+    from koppeling.workplace import Workplace
+
+    with Workplace.open(rows, connection, live=False) as place:
+        done = reconciling.reconcile(place, first, last, progress=_progress, wait=_wait())
+        if not repair or done.closes:
+            return done, None
+        repaired = repairing.repair(place, done.differences)
+        if repaired.queued and wait:
+            repairing.settled_down(place, repaired.queued, _REPAIR_SECONDS, _still)
+            done = reconciling.reconcile(place, first, last, progress=_progress, wait=_wait())
+    return done, repaired
+
+
+def kept_json(kept: "Kept | None") -> dict[str, Any] | None:
+    """What last night's comparison came to."""
+    return kept.as_json() if kept else None
+
+
+def kept_facts(kept: "Kept | None") -> "list[Fact]":
+    """The same for people."""
+    if kept is None:
+        return []
+    shown = [("", f"{one['kind']}: {one['sentence']}") for one in kept.differences[:_SHOWN]]
+    more = [("", f"and {kept.count - _SHOWN} more")] if kept.count > _SHOWN else []
+    return [("books", f"{mark(kept)} ({kept.start} to {kept.end}, {kept.orders} orders)"), *shown, *more]
+
+
+def mark(kept: "Kept | None") -> str:
+    """In a word or two."""
+    if kept is None:
+        return ""
+    return "sluitend" if kept.closes else f"{kept.count} difference{'' if kept.count == 1 else 's'}"
+
+
+def _show(done: "Reconciled", repaired: "Repaired | None") -> None:
+    if done.differences:
+        differences = ((one.order_number, one.kind, f"{one.sentence} {one.advice}") for one in done.differences)
+        output.table(("order", "difference", "what, and what to do"), differences)
+    for heading, lines in (("day", done.days), ("VAT", done.vat), ("journal", done.journals)):
+        if lines:
+            output.table((heading, "shop", "books", ""), _lines(lines))
+    unseen = done.not_compared
+    if unseen.vat or unseen.journal or unseen.unread:
+        print(
+            f"Not compared, for SnelStart did not show it in few enough calls: VAT of {unseen.vat} invoices, journal of"
+            f" {unseen.journal}; {unseen.unread} other invoices not read."
+        )
+    said = "Sluitend" if done.closes else "Not sluitend"
+    print(f"{said}: {done.orders} orders, shop EUR {done.shop_total}, books EUR {done.books_total}.")
+    if repaired:
+        print(f"Queued to be repaired: {', '.join(repaired.queued) or 'none'}.")
+        left = ", ".join(f"{one.order_number} ({one.kind})" for one in repaired.left)
+        print(f"Left to you: {output.plain(left) or 'nothing'}.")
+
+
+def _lines(lines: "Iterable[Line]") -> list[tuple[str, str, str, str]]:
+    return [(one.name, str(one.shop), str(one.books), "sluitend" if one.closes else "differs") for one in lines]
+
+
+def _repaired_json(repaired: "Repaired") -> dict[str, Any]:
+    return {"repair": {"queued": list(repaired.queued), "left": [one.as_json() for one in repaired.left]}}
+
+
+def _wait() -> "Wait":
+    waited = 0.0
+
+    def wait(seconds: float) -> None:
+        nonlocal waited
+        waited += seconds
+        if waited > _LONGEST_WAIT:
+            raise could_not(
+                "snelstart-busy",
+                "SnelStart's limits have left no room for over an hour.",
+                "Try again when fewer orders come in.",
+            )
+        if sys.stderr.isatty():
+            output.remark(f"No room in SnelStart's limits: waiting {seconds:.0f} s ...")
+        time.sleep(seconds)
+
+    return wait
+
+
+def _progress(done: int, expected: int) -> None:
+    if sys.stderr.isatty():
+        output.remark(f"{done} of {expected} orders read ...")
+
+
+def _still(waiting: int) -> None:
+    if sys.stderr.isatty():
+        output.remark(f"{waiting} orders still under way ...")
+
+
+def _today() -> date:
+    from koppeling import clock
+
+    return clock.now().astimezone(clock.AMSTERDAM).date()
+
+
+def _connection(stack_name: str, connection_id: str) -> "tuple[Table, Connection]":
+    stack.find(stack_name)
+    from koppeling.connections import Connections
+    from koppeling.table import table
+
+    rows = table()
+    connection = Connections(rows).get(connection_id)
+    if connection is None:
+        raise could_not(
+            "no-such-connection",
+            f"There is no connection {connection_id} in this stack.",
+            "`koppeling list` shows the ones there are.",
+        )
+    return rows, connection

@@ -1,0 +1,205 @@
+"""What a reconciliation compares and what it comes to: values only. Amounts are euro."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from koppeling.failures import Reason
+from koppeling.orders import Kind, State
+from koppeling.snelstart.listing import Detail, Listed
+
+DifferenceKind = Literal[
+    "missing",
+    "double",
+    "different-amount",
+    "different-vat",
+    "not-paid",
+    "overpaid",
+    "other-journal",
+    "credited-in-shop-only",
+    "credited-in-books-only",
+    "changed-by-hand",
+    "changed-in-shop",
+    "only-in-books",
+]
+
+Repair = Literal["queue", "book-again", "settle-again"]
+"""What `--repair` may do about it: queue the order, after opening its row again where that says it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An invoice that should be in the books, by what the shop states now; our own row beside it as a witness.
+
+    `total` is None where the shop states none in euro. `vat` is per kind of the document's vocabulary, `accounts` per
+    ledger account id without VAT; None where no invoice can be planned. `was`, `on`, `relatie_id` and
+    `verkoopboeking_id`: as our row has it booked, `on` else as planned. `settled_at`: when we last wrote to it.
+    """
+
+    order_number: str
+    order_uuid: str
+    factuurnummer: str
+    kind: Kind
+    total: Decimal | None
+    vat: Mapping[str, Decimal] | None = None
+    accounts: Mapping[str, Decimal] | None = None
+    on: date | None = None
+    journal: int | None = None
+    was: Decimal | None = None
+    relatie_id: str = ""
+    verkoopboeking_id: str | None = None
+    settled_at: datetime | None = None
+    state: State | None = None
+    reason: Reason | None = None
+    changed: bool = False
+    """Whether the order in the shop is no longer as our row last saw it."""
+    in_batch: bool = False
+    """Whether an import is going to settle it, together with others."""
+    not_due: bool = False
+    """The shop says it is not to be booked (yet); only what stands in the books all the same counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment on an invoice. `ours`: by its description this software booked it."""
+
+    journal: int
+    amount: Decimal
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What the ledger's mutations say of one invoice.
+
+    `vat` and `accounts` are None where its rows are not all there. `modified_on`: of the sale, not of its payment.
+    """
+
+    vat: Mapping[str, Decimal] | None
+    accounts: Mapping[str, Decimal] | None
+    payments: tuple[Paid, ...]
+    modified_on: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What was read of the books.
+
+    `listed` and `details` by verkoopboeking id, `posted` by invoice number in lower case.
+    """
+
+    listed: Mapping[str, Listed]
+    posted: Mapping[str, Posted] = field(default_factory=dict)
+    details: Mapping[str, Detail] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    """Ids that SnelStart, asked for them singly, no longer knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Every expected invoice with what stands in the books for it, and the invoices that stand for none."""
+
+    pairs: tuple[tuple[Expected, Listed | None], ...]
+    others: tuple[Listed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way in which shop and books differ; `shop` and `books` are amounts in euro, None where there is none."""
+
+    order_number: str
+    kind: DifferenceKind
+    shop: Decimal | None
+    books: Decimal | None
+    sentence: str
+    advice: str
+    repair: Repair | None = None
+    verkoopboeking_id: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        """As the command line prints it and as it is kept; amounts are text."""
+        return {
+            "order_number": self.order_number,
+            "kind": self.kind,
+            "shop": None if self.shop is None else str(self.shop),
+            "books": None if self.books is None else str(self.books),
+            "sentence": self.sentence,
+            "advice": self.advice,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a table: a day, a kind of VAT or a journal."""
+
+    name: str
+    shop: Decimal
+    books: Decimal
+
+    @property
+    def closes(self) -> bool:
+        """Whether both sides are the same to the cent."""
+        return self.shop == self.books
+
+    def as_json(self) -> dict[str, str | bool]:
+        """Amounts are text."""
+        return {"name": self.name, "shop": str(self.shop), "books": str(self.books), "closes": self.closes}
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompared:
+    """Invoices of which something stayed unseen, because SnelStart's lists do not show it and calls are scarce."""
+
+    vat: int = 0
+    journal: int = 0
+    unread: int = 0
+    """Unexplained invoices that may have been doubles or credits of an order, and were not read one by one."""
+
+    def as_json(self) -> dict[str, int]:
+        """By name."""
+        return {"vat": self.vat, "journal": self.journal, "unread": self.unread}
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The outcome for the orders placed from `start` up to and including `end`."""
+
+    start: date
+    end: date
+    orders: int
+    shop_total: Decimal
+    books_total: Decimal
+    differences: tuple[Difference, ...]
+    days: tuple[Line, ...]
+    vat: tuple[Line, ...]
+    journals: tuple[Line, ...]
+    not_compared: NotCompared
+    calls: int = 0
+
+    @property
+    def closes(self) -> bool:
+        """Whether no difference was found."""
+        return not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command line prints it."""
+        return {
+            "closes": self.closes,
+            "from": self.start.isoformat(),
+            "to": self.end.isoformat(),
+            "orders": self.orders,
+            "shop_total": str(self.shop_total),
+            "books_total": str(self.books_total),
+            "differences": [one.as_json() for one in self.differences],
+            "per_day": _lines(self.days),
+            "per_vat": _lines(self.vat),
+            "per_journal": _lines(self.journals),
+            "not_compared": self.not_compared.as_json(),
+            "calls": self.calls,
+        }
+
+
+def _lines(lines: Iterable[Line]) -> list[dict[str, str | bool]]:
+    return [line.as_json() for line in lines]

@@ -1,0 +1,201 @@
+"""Shop against books, invoice by invoice, without I/O: what is missing, double, different, open, credited on one side.
+
+Our own rows are a third witness: where shop and books differ, they tell which of the two is no longer what was booked.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from koppeling.booking.vat import CENT
+from koppeling.catalogue import euro
+from koppeling.compared import Books, Difference, Expected, Matched, Posted, Repair
+from koppeling.differences import difference
+from koppeling.explaining import Explained
+from koppeling.snelstart.listing import Detail, Listed
+
+_VAT_NAMES: Final = {"VerkopenHoog": "hoog", "VerkopenLaag": "laag", "VerkopenOverig": "overig"}
+_UNDER_WAY: Final = ("received", "failed", "waiting")
+_PARTLY: Final = "shop-partly-credited"
+_ZERO: Final = Decimal(0)
+
+
+def match(expected: list[Expected], listed: Mapping[str, Listed]) -> Matched:
+    """Each expected invoice with the one in the books: by the id our row knows, else by its number."""
+    by_number = {one.factuurnummer.casefold(): one for one in listed.values()}
+    pairs: list[tuple[Expected, Listed | None]] = []
+    for one in expected:
+        held = listed.get(one.verkoopboeking_id.casefold()) if one.verkoopboeking_id else None
+        pairs.append((one, held or by_number.get(one.factuurnummer.casefold())))
+    taken = {held.verkoopboeking_id for _, held in pairs if held}
+    return Matched(tuple(pairs), tuple(one for one in listed.values() if one.verkoopboeking_id not in taken))
+
+
+def vat_of(held: Listed, books: Books) -> Mapping[str, Decimal] | None:
+    """The VAT per kind of an invoice in the books, None where nothing that was read shows it."""
+    posted, read = books.posted.get(held.factuurnummer.casefold()), books.details.get(held.verkoopboeking_id)
+    return posted.vat if posted and posted.vat is not None else read.vat if read else None
+
+
+def modified_on(held: Listed, books: Books) -> datetime | None:
+    """When the sale itself was last written in SnelStart; its payment is another booking."""
+    posted, read = books.posted.get(held.factuurnummer.casefold()), books.details.get(held.verkoopboeking_id)
+    moments = [one.modified_on for one in (posted, read) if one and one.modified_on]
+    return max(moments, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was expected and found, and whose the unexplained invoices are."""
+
+    matched: Matched
+    books: Books
+    explained: tuple[Explained, ...] = ()
+
+    def differences(self) -> Iterator[Difference]:
+        """All differences, by order as they were read; then the invoices that stand for no order."""
+        absent = {(one.order_number, one.kind) for one, held in self.matched.pairs if held is None and not one.not_due}
+        instead = [
+            replace(each, as_="instead")
+            for each in self.explained
+            if each.as_ == "double" and (each.one.order_number, each.one.kind) in absent
+        ]
+        there = {(each.one.order_number, each.one.kind) for each in instead}
+        for one, held in self.matched.pairs:
+            if held is None:
+                yield from () if (one.order_number, one.kind) in there else self._absent(one)
+            else:
+                yield from self._present(one, held)
+        replaced = {each.other.verkoopboeking_id for each in instead}
+        rest = [each for each in self.explained if each.other.verkoopboeking_id not in replaced]
+        yield from (each.difference() for each in (*instead, *rest))
+
+    def _absent(self, one: Expected) -> Iterator[Difference]:
+        if one.not_due:
+            return
+        if one.kind == "sale":
+            yield self._missing(one)
+        elif one.reason and one.verkoopboeking_id is None and _stopped(one):
+            yield difference("credited-in-shop-only-refused", one, one.total, None, reason=one.reason)
+        elif one.verkoopboeking_id:
+            again = self._again(one) if one.kind == "credit" else None
+            yield difference("credited-in-shop-only-deleted", one, one.total, None, repair=again)
+        else:
+            yield difference("credited-in-shop-only", one, one.total, None, repair="queue")
+
+    def _missing(self, one: Expected) -> Difference:
+        if one.verkoopboeking_id:
+            return difference("missing-deleted", one, one.total, None, repair=self._again(one))
+        if one.reason and _stopped(one):
+            return difference("missing-refused", one, one.total, None, reason=one.reason)
+        code = "missing-under-way" if one.state in _UNDER_WAY else "missing"
+        return difference(code, one, one.total, None, repair="queue")
+
+    def _again(self, one: Expected) -> Repair | None:
+        """Booked anew is only what is certainly gone: renumbered by hand it would be double."""
+        return "book-again" if one.verkoopboeking_id and one.verkoopboeking_id.casefold() in self.books.gone else None
+
+    def _present(self, one: Expected, held: Listed) -> Iterator[Difference]:
+        if one.not_due:
+            yield self._not_due(one, held)
+            return
+        read = self.books.details.get(held.verkoopboeking_id)
+        amount = self._amount(one, held)
+        if amount:
+            yield amount
+        else:
+            yield from self._content(one, held, read)
+            yield from self._settled(one, held)
+        if one.reason and one.reason.code == _PARTLY:
+            yield difference("credited-in-shop-only-refused", one, one.total, held.bedrag, reason=one.reason)
+
+    def _not_due(self, one: Expected, held: Listed) -> Difference:
+        if one.kind == "reversal":
+            return difference("credited-in-books-only-restored", one, None, held.bedrag, reason=one.reason)
+        return difference("only-in-books", one, None, held.bedrag)
+
+    def _amount(self, one: Expected, held: Listed) -> Difference | None:
+        if one.total is None or one.total == held.bedrag:
+            return None
+        code = "changed-in-shop" if one.was == held.bedrag else "different-amount"
+        return difference(code, one, one.total, held.bedrag)
+
+    def _content(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[Difference]:
+        vat = vat_of(held, self.books)
+        if vat is not None and one.vat is not None and _plain(vat) != _plain(one.vat):
+            shop, books = _plain(one.vat), _plain(vat)
+            code = "changed-in-shop-vat" if one.changed and not self._touched(one, held) else "different-vat"
+            told = {"shop_vat": _told(shop), "books_vat": _told(books)}
+            yield difference(code, one, sum(shop.values(), _ZERO), sum(books.values(), _ZERO), facts=told)
+            return
+        what = list(self._by_hand(one, held, read))
+        if what:
+            yield difference("changed-by-hand", one, one.total, held.bedrag, facts={"what": ", ".join(what)})
+
+    def _by_hand(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[str]:
+        if held.factuurnummer.casefold() != one.factuurnummer.casefold():
+            yield f"het factuurnummer is nu {held.factuurnummer}"
+        if one.on and one.verkoopboeking_id and held.on != one.on:
+            yield "de datum"
+        if one.relatie_id and held.relatie_id != one.relatie_id.casefold():
+            yield "de klant"
+        posted = self.books.posted.get(held.factuurnummer.casefold())
+        accounts = posted.accounts if posted and posted.accounts is not None else read.accounts if read else None
+        # By another profile it would be planned on other accounts: only what was written since counts.
+        known = accounts is not None and one.accounts is not None and self._touched(one, held)
+        if known and _plain(accounts or {}) != _plain(one.accounts or {}):
+            yield "de grootboekrekeningen"
+        if one.verkoopboeking_id and read and one.order_uuid.casefold() not in read.omschrijving.casefold():
+            yield "de omschrijving"
+
+    def _touched(self, one: Expected, held: Listed) -> bool:
+        """Whether the sale was written in SnelStart after our own last write."""
+        moment = modified_on(held, self.books)
+        return bool(moment and one.settled_at and moment > one.settled_at)
+
+    def _settled(self, one: Expected, held: Listed) -> Iterator[Difference]:
+        still = held.openstaand
+        if still:
+            if held.bedrag and _ZERO < still / held.bedrag <= 1:
+                yield self._open(one, held)
+            else:
+                told = {"open": euro(abs(still))}
+                yield difference("overpaid", one, held.bedrag, held.bedrag - still, facts=told)
+            return
+        posted: Posted | None = self.books.posted.get(held.factuurnummer.casefold())
+        elsewhere = [paid for paid in posted.payments if not paid.ours] if posted else []
+        journals = sorted({paid.journal for paid in elsewhere} - {one.journal})
+        if one.journal is not None and journals:
+            told = {"books_journal": ", ".join(map(str, journals)), "shop_journal": str(one.journal)}
+            yield difference("other-journal", one, held.bedrag, held.bedrag, facts=told)
+
+    def _open(self, one: Expected, held: Listed) -> Difference:
+        told = {"open": euro(held.openstaand)}
+        paid = held.bedrag - held.openstaand
+        if one.state == "booked" and one.reason:
+            return difference("not-paid-refused", one, held.bedrag, paid, reason=one.reason, facts=told)
+        if one.in_batch:
+            return difference("not-paid-under-way", one, held.bedrag, paid, facts=told)
+        done = one.state in ("paid", "credited")
+        again = done and one.verkoopboeking_id is not None
+        return difference("not-paid", one, held.bedrag, paid, repair="settle-again" if again else "queue", facts=told)
+
+
+def _stopped(one: Expected) -> bool:
+    """Whether somebody must act before this order can be booked."""
+    return one.state not in _UNDER_WAY
+
+
+def is_ours(one: Expected, read: Detail | None) -> bool:
+    """An invoice our row does not know is another's only when its description, read, says so."""
+    return bool(one.verkoopboeking_id) or read is None or one.order_uuid.casefold() in read.omschrijving.casefold()
+
+
+def _plain(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {name: amount.quantize(CENT) for name, amount in amounts.items() if amount}
+
+
+def _told(vat: Mapping[str, Decimal]) -> str:
+    return " en ".join(f"{euro(amount)} {_VAT_NAMES.get(kind, kind)}" for kind, amount in sorted(vat.items())) or "geen"

@@ -1,0 +1,170 @@
+"""Which invoices should be in the books, by what the shop states now: a look ahead at an order, turned into invoices.
+
+Pure. Where an order was booked, its own row says under which number, on which day and for whom.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from koppeling.booking.plan import Plan
+from koppeling.booking.profile import Profile
+from koppeling.booking.vat import CENT
+from koppeling.compared import Expected
+from koppeling.fingerprint import fingerprint
+from koppeling.foreseen import Preview
+from koppeling.mijnwebwinkel.models import Order, ShopStatuses
+from koppeling.orders import Booking, Kind, OrderRow
+
+FOREIGN: Final = "buitenland"
+"""The kind under which the VAT of other countries is counted: SnelStart has it as a line, not as VAT."""
+
+_EURO: Final = "EUR"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an order is read by: the profile, the shop's statuses, the ledger account of foreign VAT ("" for none)."""
+
+    profile: Profile
+    statuses: ShopStatuses
+    foreign_vat_account: str = ""
+
+    def expected(self, seen: Preview) -> list[Expected]:
+        """The invoices of one order: none, its own, or its own and the one that takes it back."""
+        row = seen.row
+        if row and row.sale:
+            return [self._own(seen, row), *self._reversal(seen, row)]
+        if row and row.own_sale() and seen.outcome == "credit":
+            return [self._own(seen, row), *self._reversal(seen, row)]
+        if row and row.booking and row.verkoopboeking_id:
+            return [self._booked(seen, row)]
+        return self._not_booked(seen)
+
+    def _own(self, seen: Preview, row: OrderRow) -> Expected:
+        """The sale of an order that is taken back; the plan may be that of its reversal."""
+        sale = row.own_sale()
+        if sale is None:
+            raise TypeError("an order taken back that was never booked")
+        made = self._of(seen, sale.booking, sale.verkoopboeking_id, sale.paid_at)
+        plan = seen.invoice.plan if seen.invoice else None
+        if plan is not None and plan.total < 0:
+            return replace(made, vat=_negative(made.vat), accounts=_negative(made.accounts))
+        return made
+
+    def _reversal(self, seen: Preview, row: OrderRow) -> list[Expected]:
+        order, own = seen.order, self._own(seen, row)
+        if seen.outcome == "credit" and seen.sends and not row.sale:
+            return [self._planned(seen, seen.sends, row, "reversal")]
+        booking, booked_id = row.booking, row.verkoopboeking_id
+        if booking is None or booking.kind != "reversal":
+            return []
+        mirrored = replace(
+            own,
+            factuurnummer=booking.factuurnummer,
+            kind="reversal",
+            total=None if own.total is None else -own.total,
+            vat=_negative(own.vat),
+            accounts=_negative(own.accounts),
+            on=date.fromisoformat(booking.factuurdatum),
+            was=booking.total,
+            verkoopboeking_id=booked_id,
+            settled_at=_moment(row.paid_at),
+            state=row.state,
+            # Restored in the shop after it was taken back: the row says so.
+            not_due=bool(order and row.reason and row.reason.code == "shop-restored"),
+        )
+        return [mirrored]
+
+    def _booked(self, seen: Preview, row: OrderRow) -> Expected:
+        booking = row.booking
+        if booking is None:
+            raise TypeError("a booked order without its booking")
+        return self._of(seen, booking, row.verkoopboeking_id, row.paid_at)
+
+    def _of(self, seen: Preview, booking: Booking, booked_id: str | None, paid_at: str | None) -> Expected:
+        order, row = seen.order, seen.row
+        plan = seen.invoice.plan if seen.invoice else None
+        made = Expected(
+            order_number=seen.number,
+            order_uuid=booking.order_uuid,
+            factuurnummer=booking.factuurnummer,
+            kind=booking.kind,
+            total=booking.total,
+            on=date.fromisoformat(booking.factuurdatum),
+            was=booking.total,
+            relatie_id=booking.relatie_id,
+            verkoopboeking_id=booked_id,
+            settled_at=_moment(paid_at),
+            state=row.state if row else None,
+            reason=seen.reason or (row.reason if row else None),
+            in_batch=bool(row and row.for_batch),
+            changed=bool(order and row and row.seen and row.seen != fingerprint(order)),
+        )
+        if booking.kind == "sale" and order:
+            made = replace(made, total=_total(order))
+        elif plan:
+            made = replace(made, total=plan.total)
+        return self._with(made, plan) if plan else made
+
+    def _not_booked(self, seen: Preview) -> list[Expected]:
+        order, row = seen.order, seen.row
+        plan = seen.invoice.plan if seen.invoice else None
+        if plan and seen.outcome in ("book", "credit", "again"):
+            return [self._planned(seen, plan, row, "credit" if seen.outcome == "credit" or plan.total < 0 else "sale")]
+        credit = order is not None and order.status in self.statuses.credit()
+        total = _total(order) if order else None
+        if total is not None and credit:
+            total = -abs(total)
+        return [
+            Expected(
+                order_number=seen.number,
+                order_uuid=order.uuid if order else "",
+                factuurnummer=self.profile.number_for(seen.number),
+                kind="credit" if credit else "sale",
+                total=total,
+                on=order.placed_at.date() if order else None,
+                state=row.state if row else None,
+                reason=seen.reason,
+                not_due=seen.outcome not in ("refuse", "again"),
+            )
+        ]
+
+    def _planned(self, seen: Preview, plan: Plan, row: OrderRow | None, kind: Kind) -> Expected:
+        """An invoice that is yet to be sent."""
+        made = Expected(
+            order_number=seen.number,
+            order_uuid=seen.order.uuid if seen.order else "",
+            factuurnummer=plan.factuurnummer,
+            kind=kind,
+            total=plan.total,
+            on=plan.factuurdatum,
+            state=row.state if row else None,
+            reason=seen.reason,
+        )
+        return self._with(made, plan)
+
+    def _with(self, made: Expected, plan: Plan) -> Expected:
+        vat = {str(one.btw_soort): one.bedrag for one in plan.btw}
+        accounts: dict[str, Decimal] = {}
+        for regel in plan.regels:
+            account = regel.grootboek_id.casefold()
+            if account == self.foreign_vat_account:
+                vat[FOREIGN] = vat.get(FOREIGN, Decimal(0)) + regel.bedrag
+            else:
+                accounts[account] = accounts.get(account, Decimal(0)) + regel.bedrag
+        return replace(made, vat=vat, accounts=accounts, journal=plan.settlement.dagboek_nummer)
+
+
+def _total(order: Order) -> Decimal | None:
+    return order.total.quantize(CENT) if order.currency == _EURO else None
+
+
+def _negative(amounts: Mapping[str, Decimal] | None) -> Mapping[str, Decimal] | None:
+    return None if amounts is None else {name: -amount for name, amount in amounts.items()}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

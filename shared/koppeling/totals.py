@@ -1,0 +1,90 @@
+"""What both sides come to, per day, per kind of VAT and per journal. Pure."""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from koppeling.compared import Expected, Line, NotCompared
+from koppeling.comparing import Comparison, vat_of
+from koppeling.snelstart.listing import Listed
+
+_ZERO = Decimal("0.00")
+
+
+class _Sides:
+    """Two columns, by name."""
+
+    def __init__(self) -> None:
+        self.shop: defaultdict[str, Decimal] = defaultdict(lambda: _ZERO)
+        self.books: defaultdict[str, Decimal] = defaultdict(lambda: _ZERO)
+
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(Line(name, self.shop[name], self.books[name]) for name in sorted({*self.shop, *self.books}))
+
+
+class Totals:
+    """The totals of a comparison; an invoice whose VAT or journal nothing shows is in neither column of that table."""
+
+    def __init__(self, comparison: Comparison, unread: int) -> None:
+        self._books = comparison.books
+        self._days, self._vat, self._journals = _Sides(), _Sides(), _Sides()
+        self._unseen = {"vat": 0, "journal": 0}
+        self.shop_total = self.books_total = _ZERO
+        for one, held in comparison.matched.pairs:
+            self._pair(one, held)
+        for other in comparison.explained:
+            self._in_books(other.other)
+        self.days, self.vat, self.journals = self._days.lines(), self._vat.lines(), self._journals.lines()
+        self.not_compared = NotCompared(self._unseen["vat"], self._unseen["journal"], unread)
+
+    def _pair(self, one: Expected, held: Listed | None) -> None:
+        if one.not_due:
+            if held:
+                self._in_books(held)
+            return
+        if one.total is not None:
+            self.shop_total += one.total
+            if one.on:
+                self._days.shop[one.on.isoformat()] += one.total
+        if held:
+            self.books_total += held.bedrag
+            self._days.books[held.on.isoformat()] += held.bedrag
+        self._pair_vat(one, held)
+        self._pair_journal(one, held)
+
+    def _pair_vat(self, one: Expected, held: Listed | None) -> None:
+        shop, books = one.vat, vat_of(held, self._books) if held else {}
+        if shop is None or books is None:
+            self._unseen["vat"] += held is not None
+            return
+        for kind, amount in shop.items():
+            self._vat.shop[_named(kind)] += amount
+        for kind, amount in books.items():
+            self._vat.books[_named(kind)] += amount
+
+    def _pair_journal(self, one: Expected, held: Listed | None) -> None:
+        if not one.total:
+            return
+        posted = self._books.posted.get(held.factuurnummer.casefold()) if held else None
+        payments = posted.payments if posted else ()
+        unpaid = held is None or held.openstaand == held.bedrag
+        if one.journal is None or not (payments or unpaid):
+            self._unseen["journal"] += held is not None
+            return
+        # What we booked ourselves went where the profile of that day sent it.
+        chosen = payments[0].journal if payments and all(paid.ours for paid in payments) else one.journal
+        self._journals.shop[str(chosen)] += one.total
+        for paid in payments:
+            self._journals.books[str(paid.journal)] += paid.amount
+
+    def _in_books(self, held: Listed) -> None:
+        self.books_total += held.bedrag
+        self._days.books[held.on.isoformat()] += held.bedrag
+        for kind, amount in (vat_of(held, self._books) or {}).items():
+            self._vat.books[_named(kind)] += amount
+        posted = self._books.posted.get(held.factuurnummer.casefold())
+        for paid in posted.payments if posted else ():
+            self._journals.books[str(paid.journal)] += paid.amount
+
+
+def _named(kind: str) -> str:
+    return kind.removeprefix("Verkopen").lower()

@@ -1,0 +1,124 @@
+"""Every night: a message per connection, an outcome that is kept and shown, and nothing that live orders would miss."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from koppeling import nightly
+from koppeling.messages import ReconcileMessage, poll_queue_message
+from koppeling.nightly import Kept
+from koppeling.onboard import pause
+from tests.exactly_once.rig import AMSTERDAM
+from tests.reconcile.planting import PLANTED
+from tests.reconcile.shop import Shop
+from tests.regimes.winkel import days_ago, on
+
+YESTERDAY = datetime.now(AMSTERDAM).date() - timedelta(days=1)
+
+
+def _message(shop: Shop, **changes: int) -> ReconcileMessage:
+    return ReconcileMessage(shop.connected.id, YESTERDAY, **({"days": 35} | changes))
+
+
+def _night(shop: Shop, **changes: int) -> Kept | None:
+    return nightly.carry_out(shop.stage.table, _message(shop, **changes), shop.stage.backlog_url)
+
+
+def _day(days: int) -> dict[str, str]:
+    return on(days_ago(days))
+
+
+def _received(shop: Shop, seconds: int = 0) -> list[object]:
+    """What was queued, gone from the queue; asked again for as long as something comes."""
+    sqs, url = shop.stage.sqs, shop.stage.backlog_url
+    found: list[object] = []
+    while batch := sqs.receive_message(QueueUrl=url, WaitTimeSeconds=seconds).get("Messages"):
+        for one in batch:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+            found.append(poll_queue_message(one["Body"]))
+    return found
+
+
+def test_the_outcome_is_kept_for_over_a_year_and_renewed(shop: Shop) -> None:
+    """Totals and differences under the day; a second run of that day takes the first one's place."""
+    number = shop.sale()
+    first = _night(shop)
+    assert first is not None
+    assert first.closes
+    assert nightly.latest(shop.stage.table, shop.connected.id) == first
+    PLANTED["not-paid"][0](shop, number)
+    second = _night(shop)
+    assert second is not None
+    assert (second.count, second.shop_total, second.orders) == (1, "121.00", 1)
+    assert [one["kind"] for one in second.differences] == ["not-paid"]
+    assert nightly.latest(shop.stage.table, shop.connected.id) == second
+    [row] = shop.stage.table.rows(f"CONNECTION#{shop.connected.id}", "RECONCILED#")
+    kept_days = (int(row["expires_at"]) - datetime.now(AMSTERDAM).timestamp()) / 86400
+    assert 399 < kept_days <= 400
+
+
+def test_yesterday_is_the_last_day_and_five_weeks_the_longest(shop: Shop) -> None:
+    """An order of today is not yet compared, one of six weeks ago no more."""
+    shop.sale(**_day(0))
+    shop.sale(**_day(42))
+    shop.sale(**_day(34))
+    done = _night(shop)
+    assert done is not None
+    assert (done.orders, done.end) == (1, days_ago(1))
+
+
+def test_a_connection_that_stands_still_or_is_gone_is_passed_over(shop: Shop) -> None:
+    """Nothing is asked and nothing kept."""
+    pause(shop.stage.table, shop.connected.connection)
+    assert _night(shop) is None
+    gone = ReconcileMessage("00112233445566aa", YESTERDAY, 35)
+    assert nightly.carry_out(shop.stage.table, gone, shop.stage.backlog_url) is None
+    assert nightly.latest(shop.stage.table, shop.connected.id) is None
+
+
+def test_live_orders_go_first(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """While they want SnelStart's calls, the comparison is put off; nothing is asked of SnelStart."""
+    shop.sale()
+    with caplog.at_level("INFO"):
+        shop.stage.trouble(shop.connected, "429", "/companyInfo", "GET", times=9, seconds=60.0)
+        assert _night(shop) is None
+    assert "reconciliation put off" in caplog.text
+    assert nightly.latest(shop.stage.table, shop.connected.id) is None
+
+
+def test_what_cannot_be_done_in_time_is_done_over_fewer_days(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put off with half the days, at most so many times."""
+    shop.sale()
+    monkeypatch.setattr(nightly, "_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(nightly, "_RUN_SECONDS", 0.0)
+    assert _night(shop) is None
+    assert _received(shop) == [ReconcileMessage(shop.connected.id, YESTERDAY, 17, 1)]
+    assert _night(shop, put_off=11) is None
+    assert _received(shop) == []
+
+
+def test_more_orders_than_a_night_is_meant_for_are_compared_over_fewer_days(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest ones, and the outcome says from when."""
+    monkeypatch.setattr(nightly, "MOST_ORDERS", 1)
+    shop.sale(**_day(2))
+    shop.sale(**_day(20))
+    done = _night(shop)
+    assert done is not None
+    assert (done.orders, done.start) == (1, days_ago(17))
+
+
+def test_a_message_per_connection(shop: Shop) -> None:
+    """Every night one for each, of the day before and five weeks back; it survives the queue."""
+    assert nightly.dispatch(shop.stage.table, shop.stage.backlog_url) >= 1
+    assert _message(shop) in _received(shop, seconds=3)
+
+
+def test_a_garbled_message_names_its_field() -> None:
+    """Its content is not repeated."""
+    good = json.loads(ReconcileMessage("00112233445566aa", YESTERDAY, 35).to_body())
+    for field, value in (("reconcile", "gisteren"), ("days", 0), ("put_off", -1), ("connection_id", "x")):
+        with pytest.raises(ValueError, match=field):
+            poll_queue_message(json.dumps(good | {field: value}))
