@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock, local
 from typing import Literal
 
 import httpx
@@ -32,10 +33,15 @@ class Wire:
     when: When
     calls: list[str] = field(default_factory=list)
     struck: bool = False
+    _turn: Lock = field(default_factory=Lock)
+    _own: local = field(default_factory=local)
+    """Which call is this thread's latest: an import sends and hears of several at once."""
 
     def sent(self, what: str) -> None:
         """A call is about to leave."""
-        self.calls.append(what)
+        with self._turn:
+            self._own.at = len(self.calls)
+            self.calls.append(what)
         if self._strikes("before"):
             raise Crash
 
@@ -53,7 +59,7 @@ class Wire:
             raise NoCredentialsError
 
     def _strikes(self, moment: When) -> bool:
-        if self.struck or self.when != moment or self.at != len(self.calls) - 1:
+        if self.struck or self.when != moment or self.at != self._own.at:
             return False
         self.struck = True
         return True
