@@ -233,6 +233,8 @@ class _Importer:
             )
             later = carry(job)
         except (Busy, LeaseLost):
+            # Another run has it; should that one have died, somebody must come back for it.
+            queues.send_orders(settings().backlog_queue_url, [self._message(order.number)])
             return None
         self.calls += job.calls()
         return later if later and later.anew else None
@@ -267,11 +269,14 @@ def _numbered(raws: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, 
 
 
 def _to_do(row: OrderRow | None, began: str) -> bool:
-    """Whether an order is to be carried: not when it is done, its invoice is there, or it was taken back meanwhile."""
+    """Whether an order is to be carried: not when it is done, its invoice is there, or it was taken back meanwhile.
+
+    An invoice somebody has in hand may be that of a worker that died: its lease is over when its message comes back.
+    """
     if row is None:
         return True
     taken_back = row.undone and (row.undone_at or "") > began
-    return row.state not in DONE and not taken_back and not (row.state == "booked" and row.for_batch)
+    return row.state not in DONE and not taken_back and not (row.for_batch and _idle(row))
 
 
 def _idle(row: OrderRow) -> bool:

@@ -63,7 +63,7 @@ def _run(stage: Stage, connected: Connected, run: Run) -> Run:
         later = _step(stage, connected, run)
         if later is None:
             return _now(stage, connected, run)
-        if later.seconds > 1:
+        if later.seconds > 0.1:
             # What a fault commits late is in the books by then.
             time.sleep(0.25)
             _time_passes(stage, connected, run)
