@@ -121,6 +121,15 @@ class Spent:
             holds=others | {buyer.name: Hold(buyer.under_way, now + LIFETIME + CALL_SECONDS)},
         )
 
+    def owed(self, calls: int, now: float) -> Self:
+        """Calls that were made before anybody knew whose they were."""
+        fine, coarse = _lately(self.fine, now, _FINE, _MINUTE), _lately(self.coarse, now, _COARSE, _HOUR)
+        return replace(
+            self,
+            fine=_counted(fine, int(now // _FINE), calls),
+            coarse=_counted(coarse, int(now // _COARSE), calls),
+        )
+
     def let_go(self, name: str) -> Self:
         """A process has nothing under way any more."""
         return replace(self, holds={one: hold for one, hold in self.holds.items() if one != name})

@@ -98,6 +98,11 @@ class Purse:
         left = until - _now()
         return left if left > 0 else None
 
+    def owe(self, calls: int) -> None:
+        """Count calls that were made before it was known which administration they were to."""
+        with self._turn:
+            self._change(lambda spent: spent.owed(calls, _now()))
+
     def refused(self, retry_after: float | None) -> None:
         """A 429 all the same: every process stands still for as long as it says, and goes slower afterwards."""
         with self._turn:
@@ -212,6 +217,19 @@ class Purse:
         return True
 
 
+class Tally:
+    """Counts calls that nobody can pay for yet."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    @contextmanager
+    def call(self) -> Iterator[Answered]:
+        """Around one call."""
+        self.made += 1
+        yield lambda _status, _retry_after: None
+
+
 class Meter:
     """One order's calls to SnelStart: each is bought before it is made."""
 
@@ -237,6 +255,10 @@ class Meter:
         self._chunk.calls -= 1
         self.made += 1
         yield self._answered
+
+    def owe(self, calls: int) -> None:
+        """Pay for calls that were made before it was known which administration they were to."""
+        self._purse.owe(calls)
 
     def close(self) -> None:
         """The order is done with SnelStart for now."""

@@ -213,7 +213,6 @@ def test_no_429_whatever_the_concurrency(stage: Stage, product: str) -> None:
     stage.books.tell("settings", {"limits": True, "latency_ms": 30})
     connected = stage.connect(product=product)
     partner.store(stage.table_name, {"product": product})
-    stage.room_again(connected)
     try:
         count = 30 if product == "ontwikkeling" else 150
         orders = [order() for _ in range(count)]

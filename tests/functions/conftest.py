@@ -6,9 +6,9 @@ from functions.webhook import app
 from tests.functions.rig import Rig, local_aws
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    """One local AWS for the whole run, and this process's environment pointing at it."""
+    """A local AWS for one module, and this process's environment pointing at it: other directories have their own."""
     with local_aws() as started:
         yield started
 

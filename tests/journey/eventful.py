@@ -192,7 +192,7 @@ def _canaries(stage: World, connected: Connected, linked: Linked, orders: list[J
         # but the linked shop's token, after which its administration is called
         *(*_credentials(connected), *_credentials(linked.connected)[1:]),
         # how a bearer token and a token in an address begin
-        *("eyJ", "Bearer ", "?token=", "&token=", "partner_token="),
+        *("eyJhbGci", "Bearer ", "?token=", "&token=", "partner_token="),
         *(FORGED, MISTYPED, SENDERS_ADDRESS, "Kanarie", "Vogelzang", "Tjilpstra"),
         *texts(CANARY),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from koppeling import catalogue
-from koppeling.failures import Failure, Reason, Refused, Unavailable, Unknown
+from koppeling.failures import Failure, Reason, Refused, Throttled, Unavailable, Unknown
 from koppeling.transport import Answer
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _TOO_MANY = 400, 401, 403, 404, 408, 429
@@ -88,7 +88,7 @@ def _no_verdict(answer: Answer, *, wrote: bool) -> Failure:
     code = "snelstart-busy" if throttled else "snelstart-outcome-unknown" if wrote else "snelstart-unavailable"
     if wrote:
         return Unknown(catalogue.reason(code), answered=throttled, retry_after=answer.retry_after)
-    return Unavailable(catalogue.reason(code), answer.retry_after)
+    return (Throttled if throttled else Unavailable)(catalogue.reason(code), answer.retry_after)
 
 
 def refused(answer: Answer) -> SnelStartRefused:
