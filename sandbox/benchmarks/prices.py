@@ -1,0 +1,72 @@
+"""AWS's list prices, and what an order's operations come to by them.
+
+Ireland (eu-west-1), US dollars without VAT, as listed in November 2026, no free tier, no discount. Prices change: check
+them against aws.amazon.com before relying on a sum. Another region of the EU costs up to a tenth more.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+REGION: Final = "eu-west-1"
+LISTED: Final = "2026-11"
+"""The month these were last looked up."""
+
+PRICES: Final[dict[str, float]] = {
+    "api requests": 3.50e-6,
+    "function runs": 0.20e-6,
+    "function GB-seconds": 13.3334e-6,
+    "queue requests": 0.40e-6,
+    "write units": 0.705e-6,
+    "read units": 0.1415e-6,
+    "key requests": 3.00e-6,
+    "secret requests": 5.00e-6,
+    "log gigabytes": 0.57,
+}
+"""Dollars for one: REST API Gateway, Lambda (arm64), SQS standard, DynamoDB on demand, KMS, Secrets Manager, CloudWatch
+Logs (ingested)."""
+
+MEMORY_GB: Final = 0.5
+"""Of every function, as in the template."""
+
+ANSWER_SECONDS: Final = 0.05
+"""How long the two APIs are taken to need for a call; a function waits for them most of its time."""
+
+WEBHOOK_SECONDS: Final = 0.02
+OVERHEAD: Final = 1.25
+"""What a worker's run takes beyond its calls: the goal, so that the price does not depend on who measures."""
+
+REQUESTS_OF_QUEUE: Final = 3.0
+"""Of an order that comes alone: sent, received, deleted. Ten together share a receiving and a deleting."""
+
+REQUESTS_OF_KEY: Final = 2.0
+"""Of an order whose shop had none for minutes: the webhook opens the sender's secret, the worker the shop's own."""
+
+REQUESTS_OF_SECRET: Final = 1.0
+"""The operator's credentials, read by a worker that had no order of any shop for five minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one order takes."""
+
+    calls: float
+    """To both APIs."""
+    write_units: float
+    read_units: float
+    log_bytes: float
+
+    def dollars(self) -> dict[str, float]:
+        """By what they are paid for; for one order."""
+        seconds = WEBHOOK_SECONDS + self.calls * ANSWER_SECONDS * OVERHEAD
+        amounts = {
+            "api requests": 1.0,
+            "function runs": 2.0,
+            "function GB-seconds": seconds * MEMORY_GB,
+            "queue requests": REQUESTS_OF_QUEUE,
+            "write units": self.write_units,
+            "read units": self.read_units,
+            "key requests": REQUESTS_OF_KEY,
+            "secret requests": REQUESTS_OF_SECRET,
+            "log gigabytes": self.log_bytes / 1e9,
+        }
+        return {name: amount * PRICES[name] for name, amount in amounts.items()}
