@@ -28,7 +28,7 @@ help: ## what there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
-setup: .venv/.made .tools/sam/.made .tools/ministack/.made ## install everything the other commands need (repeatable)
+setup: .venv/.made .tools/sam/.made .tools/ministack/.made .tools/scan/.made ## install everything the other commands need (repeatable)
 	@echo "Ready: $(VENV) and $(ROOT)/.tools"
 
 .tools/uv/.made:
@@ -64,29 +64,45 @@ setup: .venv/.made .tools/sam/.made .tools/ministack/.made ## install everything
 	@$(UV) pip sync --quiet --python .tools/ministack/bin/python --require-hashes requirements/ministack.txt
 	@touch $@
 
+.tools/scan/.made: .venv/.made requirements/scan.txt
+	@echo "Installing the scanners into .tools/scan ..."
+	@[ -x .tools/scan/bin/python ] || $(UV) venv --quiet --clear --python "$$($(FIND_PYTHON))" .tools/scan
+	@$(UV) pip sync --quiet --python .tools/scan/bin/python --require-hashes requirements/scan.txt
+	@touch $@
+
 .PHONY: demo
 demo: setup ## one shop, some orders, the whole road, in half a minute
 	@$(PYTHON) -m sandbox.demo
 
 .PHONY: sandbox
-sandbox: setup ## local AWS, a simulated shop and a simulated SnelStart, until Ctrl-C
-	@$(PYTHON) -m sandbox.run
+sandbox: setup ## local AWS, a simulated shop and a simulated SnelStart, until Ctrl-C; VIES=1 adds a simulated VIES
+	@$(PYTHON) -m sandbox.run $(if $(VIES),--vies)
 
 .PHONY: test
 test: setup ## every test, two files at a time
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
+# SEED alone plays that one world again; with ORDERS it is the first of many.
+.PHONY: chaos
+chaos: setup ## thousands of orders through everything that can go wrong; ORDERS=10000, SEED=n for one world again
+	@$(PYTHON) -m tests.chaos.run $(if $(SEED),$(if $(ORDERS),--seed $(SEED),--only $(SEED))) $(if $(ORDERS),--orders $(ORDERS))
+
 .PHONY: bench
-bench: setup ## what the main job costs: calls, ratios, sizes
-	@$(PYTHON) -m sandbox.bench
+bench: setup ## what the main job costs: calls, ratios, prices, sizes; FIGURE=webhook for one figure alone
+	@$(PYTHON) -m sandbox.bench $(FIGURE)
 
 .PHONY: check
-check: setup ## lint, format, types, template
+check: setup ## lint, format, types, template, scanners
 	@echo "ruff ..." && $(PYTHON) -m ruff check --quiet && $(PYTHON) -m ruff format --check --quiet
 	@echo "mypy ..." && $(PYTHON) -m mypy --no-error-summary
 	@echo "cfn-lint ..." && $(VENV)/bin/cfn-lint template.yaml
 	@echo "sam validate ..." && AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint --template template.yaml
+	@$(MAKE) --no-print-directory scan
 	@echo "All clean."
+
+.PHONY: scan
+scan: setup ## known weaknesses: bandit, checkov, pip-audit
+	@echo "bandit, checkov, pip-audit ..." && $(PYTHON) -m tools.scan
 
 # Newest versions of everything, pinned again by hash. No address of a package host gets into the files.
 COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
@@ -95,7 +111,7 @@ COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 
 lock: .tools/uv/.made ## renew the pins in requirements/ and shared/requirements.txt
 	@echo "Resolving ..."
 	@$(COMPILE) requirements/layer.in --output-file shared/requirements.txt
-	@for f in dev sam ministack; do $(COMPILE) requirements/$$f.in --output-file requirements/$$f.txt || exit 1; done
+	@for f in dev sam ministack scan; do $(COMPILE) requirements/$$f.in --output-file requirements/$$f.txt || exit 1; done
 
 .PHONY: clean
 clean: ## throw away what was built; `make setup` brings it back

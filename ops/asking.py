@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from datetime import date
 from getpass import getpass
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def required(credential: Credential, given: str | None) -> str:
             f"Give it with {credential.flag} or in {credential.variable}.",
         )
     return found.strip()
+
+
+def day(flag: str, text: str | None) -> date | None:
+    """A day as it was typed, None where it was not."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise wrong_use("wrong-use", f"{flag} takes a day as YYYY-MM-DD.") from None
 
 
 def at_terminal() -> bool:

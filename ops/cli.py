@@ -1,6 +1,7 @@
 """`koppeling`: the operator's commands. Each finds the deployment, calls one use case and shows what came of it."""
 
 import io
+import os
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import typer
 
-from ops import asking, output, stack, troubles
+from ops import asking, importing, linking, logs, output, reconciling, stack, troubles, undoing, watching
 from ops.asking import PARTNER_TOKEN, SHOP_TOKEN, SNELSTART_KEY, SUBSCRIPTION_KEY
 from ops.output import Exit, could_not, wrong_use
 
 # What needs boto3 or pydantic is imported inside the commands: `koppeling --help` answers at once.
 if TYPE_CHECKING:
     from koppeling.connections import Connection
+    from koppeling.foreseen import Preview
     from koppeling.orders import OrderRow
-    from koppeling.preview import Preview
     from koppeling.table import Table
     from ops.stack import Deployment
 
@@ -62,6 +63,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
+    # The functions' log lines go to standard output, which belongs to what a command answers.
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
     sys.exit(run(sys.argv[1:]))
 
 
@@ -119,6 +122,9 @@ def partner(
     product: Annotated[
         Literal["productie", "ontwikkeling"] | None, typer.Option(help="Which SnelStart product the key belongs to.")
     ] = None,
+    app_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The short name under which SnelStart knows this app.")
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="Say which are set; never what they are.")] = False,  # noqa: FBT002 -- an option
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
@@ -127,13 +133,17 @@ def partner(
 
     What is not given stays as it was; what is not given and not yet stored is asked for at a terminal, not shown.
     """
+    from koppeling import links
     from koppeling import partner as partners
 
-    name = stack.find(stack_name).value("PartnerSecretName")
+    if app_name and not links.APP_NAME.fullmatch(app_name):
+        raise wrong_use("wrong-use", "That can be no short name of an app.", "SnelStart's developer portal shows it.")
+    deployment = stack.find(stack_name)
+    name = deployment.value("PartnerSecretName")
     stored = partners.fetch(name)
     if not show:
-        nothing_given = not (subscription_key or partner_token or product)
-        changes = {"product": product or stored.product}
+        nothing_given = not (subscription_key or partner_token or product or app_name)
+        changes = {"product": product or stored.product, "app_name": app_name or stored.app_name}
         if subscription_key or nothing_given or not stored.subscription_key:
             changes["subscription_key"] = asking.required(SUBSCRIPTION_KEY, subscription_key)
         if partner_token or nothing_given or not stored.partner_token:
@@ -146,10 +156,12 @@ def partner(
         "link_signing_key": bool(stored.link_signing_key),
     }
     if json:
-        output.document({**known, "product": stored.product})
+        told = {"product": stored.product, "app_name": stored.app_name or None}
+        output.document({**known, **told, "activation_webhook": deployment.activation_webhook()})
         return
     facts = [(key, "set" if there else "not set") for key, there in known.items()]
-    output.facts([*facts, ("product", stored.product)])
+    names = [("product", stored.product), ("app name", stored.app_name or "not set")]
+    output.facts([*facts, *names, ("activation webhook", deployment.activation_webhook())])
 
 
 @app.command(
@@ -170,6 +182,9 @@ def add(
         Path | None,
         typer.Option(exists=True, dir_okay=False, metavar="FILE", help="TOML that changes the suggested profile."),
     ] = None,
+    history_from: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Import the orders placed from this day on, as `import` does.")
+    ] = None,
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> None:
@@ -181,6 +196,7 @@ def add(
     """
     token, key = asking.required(SHOP_TOKEN, shop_token), asking.required(SNELSTART_KEY, snelstart_key)
     toml = asking.profile_text(profile) if profile else None
+    first = asking.day("--history-from", history_from)
     deployment = stack.find(stack_name)
     from koppeling import onboard
     from koppeling.table import table
@@ -188,6 +204,7 @@ def add(
 
     added = onboard.add(table(), name, token, key, toml)
     connection, url = added.connection, deployment.webhook_url(added.connection.id)
+    history = importing.begin(table(), connection, first) if first else None
     if json:
         output.document(
             {
@@ -195,6 +212,7 @@ def add(
                 **views.webhook_json(url, added.webhook),
                 **views.profile_json(connection),
                 "warnings": list(added.warnings),
+                **({"history": history.as_json()} if history else {}),
             }
         )
     else:
@@ -202,6 +220,11 @@ def add(
         print(f"\n{connection.profile.to_toml()}", end="")
     for warning in added.warnings:
         output.remark(warning)
+    if history:
+        output.remark(f"The import of history runs: `koppeling import {connection.id}` follows it.")
+
+
+app.command(epilog=_example(*linking.EXAMPLES))(linking.link)
 
 
 @app.command("list", epilog=_example("koppeling list --json"))
@@ -209,24 +232,29 @@ def list_(
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> None:
-    """List all connections."""
+    """List all connections, with what last night's comparison of shop and books came to."""
     stack.find(stack_name)
+    from koppeling import nightly
     from koppeling.connections import Connections
     from koppeling.table import table
     from ops import views
 
     stored = Connections(table())
     found = [connection for one in stored.all_ids() if (connection := stored.get(one))]
+    kept = {one.id: nightly.latest(table(), one.id) for one in found}
     if json:
-        output.document([views.connection_json(connection) for connection in found])
+        output.document(
+            [views.connection_json(one) | {"reconciled": reconciling.kept_json(kept[one.id])} for one in found]
+        )
     elif found:
         output.table(
-            ("connection", "name", "status", "shop", "administration"),
+            ("connection", "name", "status", "books", "shop", "administration"),
             [
                 (
                     one.id,
                     one.name,
-                    f"paused: {one.paused.code}" if one.paused else "active",
+                    views.standing(one),
+                    reconciling.mark(kept[one.id]),
                     one.shop_name or one.shop_domain,
                     one.administration_name,
                 )
@@ -242,20 +270,29 @@ def show(
     connection_id: ConnectionId,
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
-) -> None:
-    """Show one connection, and how many of its orders stand in each state."""
+) -> int:
+    """Show one connection, and how many of its orders stand in each state.
+
+    Exit code 1 when its profile did not fit the administration as that was last read, at most a day ago.
+    """
     deployment, table, connection = _open(stack_name, connection_id)
+    from koppeling import activation, nightly
     from koppeling.orders import Orders
     from ops import views
 
     counts = views.count_states(Orders(table, connection.id).all())
-    url = deployment.webhook_url(connection.id)
+    url, told = deployment.webhook_url(connection.id), activation.latest(table, connection.id)
+    kept = nightly.latest(table, connection.id)
     if json:
-        output.document({**views.connection_json(connection), "webhook_url": url, "orders": counts})
-        return
-    output.facts([*views.connection_facts(connection), ("webhook URL", url)])
-    print()
-    output.facts([(state, str(count)) for state, count in counts.items() if count] or [("orders", "none yet")])
+        heard = {"webhook_url": url, "last_activation": linking.activation_json(told)}
+        heard |= {"reconciled": reconciling.kept_json(kept)}
+        output.document({**views.connection_json(connection), **heard, "orders": counts})
+    else:
+        output.facts([*views.connection_facts(connection), ("webhook URL", url), *linking.activation_facts(told)])
+        print()
+        output.facts([(state, str(count)) for state, count in counts.items() if count] or [("orders", "none yet")])
+        output.facts(reconciling.kept_facts(kept))
+    return _profile_fits(connection)
 
 
 @app.command(
@@ -263,6 +300,7 @@ def show(
         "koppeling profile 1f2e3d4c5b6a7988 > theepot.toml",
         "koppeling profile 1f2e3d4c5b6a7988 --edit theepot.toml",
         "koppeling profile 1f2e3d4c5b6a7988 --set payment_term_days=30 --set accounts.revenue_high=8001",
+        "koppeling profile 1f2e3d4c5b6a7988 --check",
     )
 )
 def profile(
@@ -273,15 +311,19 @@ def profile(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One new choice; may be repeated.")
     ] = None,
+    check: Annotated[  # noqa: FBT002 -- an option
+        bool, typer.Option("--check", help="Hold it against the administration and the shop as they are now.")
+    ] = False,
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
-) -> None:
-    """Print a connection's profile as TOML, or change it.
+) -> int:
+    """Print a connection's profile as TOML, change it, or check it.
 
-    What FILE or --set leave out stays as it is. A profile that does not fit the administration is not stored.
+    What FILE or --set leave out stays as it is. A profile that does not fit the administration is not stored. One that
+    no longer fits, because an account is gone, is told of with --check: what is wrong and what would do, exit code 1.
     """
-    if edit and set_:
-        raise wrong_use("wrong-use", "Give --edit or --set, not both", "(see `koppeling profile --help`).")
+    if sum(map(bool, (edit, set_, check))) > 1:
+        raise wrong_use("wrong-use", "Give one of --edit, --set and --check", "(see `koppeling profile --help`).")
     toml = asking.profile_text(edit) if edit else asking.settings_text(set_) if set_ else None
     _, table, connection = _open(stack_name, connection_id)
     from ops import views
@@ -290,10 +332,18 @@ def profile(
         from koppeling import onboard
 
         connection = onboard.change_profile(table, connection, toml)
+    if check:
+        from koppeling import onboard
+
+        connection = onboard.check_profile(table, connection)
     if json:
-        output.document({"connection_id": connection.id, **views.profile_json(connection)})
+        told = views.problems_json(connection) if check else {}
+        output.document({"connection_id": connection.id, **views.profile_json(connection), **told})
+    elif check:
+        print("\n".join(map(output.plain, connection.profile_problems)) or "The profile fits.")
     else:
         print(connection.profile.to_toml(), end="")
+    return _profile_fits(connection) if check else Exit.DONE
 
 
 @app.command(epilog=_example("koppeling rotate 1f2e3d4c5b6a7988"))
@@ -368,30 +418,60 @@ def resume(
 @app.command(epilog=_example("koppeling remove 1f2e3d4c5b6a7988", "koppeling remove 1f2e3d4c5b6a7988 --yes"))
 def remove(
     connection_id: ConnectionId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json does not ask either.")] = False,  # noqa: FBT002 -- an option
+    yes: Annotated[  # noqa: FBT002 -- an option
+        bool, typer.Option("--yes", help="Do not ask; --json asks only while orders are under way.")
+    ] = False,
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
-) -> None:
-    """Erase a connection: its credentials, its orders' states, its profile. The books keep their bookings."""
+) -> int:
+    """Erase a connection: its credentials, its orders' states, its profile. The books keep their bookings.
+
+    Exit code 1 when orders were still under way: nobody settles their invoices any more.
+    """
     stack.find(stack_name)
+    from koppeling import clock
     from koppeling.connections import Connections
+    from koppeling.orders import Orders
     from koppeling.table import table
+    from ops import views
 
     stored = Connections(table())
     connection = stored.get(connection_id)
     # Listed without a row: an earlier removal that was cut off, to be finished.
     if connection is None and connection_id not in stored.all_ids():
         raise _no_connection(connection_id)
-    if not (yes or json):
-        if not asking.at_terminal():
-            raise wrong_use("not-confirmed", "Nobody is there to confirm this.", "Add --yes to remove without asking.")
-        called = output.plain(connection.name) if connection else connection_id
-        typer.confirm(f"Erase all that is kept of {called}? The books keep their bookings.", abort=True, err=True)
+    unfinished = [row for row in Orders(table(), connection_id).all() if row.under_way(clock.now())]
+    if not yes:
+        _confirm_removal(connection.name if connection else connection_id, unfinished, may_ask=not json)
     rows = stored.remove(connection_id)
     if json:
-        output.document({"connection_id": connection_id, "removed": True, "rows": rows})
+        under_way = views.under_way_json(unfinished)
+        output.document({"connection_id": connection_id, "removed": True, "rows": rows, "under_way": under_way})
     else:
         print(f"Removed, {rows} rows erased. What was booked in SnelStart is untouched.")
+    if unfinished:
+        return output.not_well(f"{views.under_way(unfinished)} Kijk in SnelStart of ze geboekt en betaald zijn.")
+    return Exit.DONE
+
+
+def _confirm_removal(name: str, unfinished: "list[OrderRow]", *, may_ask: bool) -> None:
+    """Ask at a terminal; a script that did not say --yes stops, with `--json` only while orders are under way."""
+    from ops import views
+
+    said = views.under_way(unfinished) if unfinished else ""
+    if may_ask and asking.at_terminal():
+        if said:
+            output.remark(f"{said} Na het verwijderen gebeurt dat niet meer.")
+        question = f"Erase all that is kept of {output.plain(name)}? The books keep their bookings."
+        typer.confirm(question, abort=True, err=True)
+    elif said:
+        raise wrong_use(
+            "orders-under-way",
+            said,
+            "Wacht tot ze klaar zijn, of verwijder toch met --yes: de koppeling verwerkt ze dan niet verder.",
+        )
+    elif may_ask:
+        raise wrong_use("not-confirmed", "Nobody is there to confirm this.", "Add --yes to remove without asking.")
 
 
 @app.command(epilog=_example("koppeling orders 1f2e3d4c5b6a7988", "koppeling orders 1f2e3d4c5b6a7988 --state refused"))
@@ -551,6 +631,11 @@ def retry(
     return Exit.DONE
 
 
+app.command("import", epilog=_example(*importing.EXAMPLES))(importing.import_)
+app.command(epilog=_example(*reconciling.EXAMPLES))(reconciling.reconcile)
+app.command(epilog=_example(*undoing.EXAMPLES))(undoing.undo)
+
+
 @app.command(epilog=_example("koppeling redrive"))
 def redrive(
     stack_name: StackName = stack.DEFAULT,
@@ -572,6 +657,11 @@ def redrive(
     return Exit.DONE
 
 
+app.command(epilog=_example(*watching.HEALTH_EXAMPLES))(watching.health)
+app.command(epilog=_example(*logs.EXAMPLES))(logs.log)
+app.command(epilog=_example(*watching.LETTERS_EXAMPLES))(watching.letters)
+
+
 def _open(stack_name: str, connection_id: str) -> Place:
     deployment = stack.find(stack_name)
     from koppeling.connections import Connections
@@ -582,6 +672,16 @@ def _open(stack_name: str, connection_id: str) -> Place:
     if connection is None:
         raise _no_connection(connection_id)
     return Place(deployment, rows, connection)
+
+
+def _profile_fits(connection: "Connection") -> int:
+    problems = len(connection.profile_problems)
+    if not problems:
+        return Exit.DONE
+    return output.not_well(
+        f"The profile does not fit the administration ({problems}): change it with `koppeling profile {connection.id}"
+        f" --set`, or repair it in SnelStart and look again with --check."
+    )
 
 
 def _no_connection(connection_id: str) -> output.Stop:
@@ -596,7 +696,8 @@ def _looked_ahead(table: "Table", connection: "Connection", number: str) -> "Pre
     from koppeling.preview import preview_order
     from koppeling.workplace import Workplace
 
-    return preview_order(Workplace.open(table, connection), number)
+    with Workplace.open(table, connection) as place:
+        return preview_order(place, number)
 
 
 def _look_ahead(table: "Table", connection: "Connection", days: int) -> "Iterator[Preview]":
@@ -605,7 +706,8 @@ def _look_ahead(table: "Table", connection: "Connection", days: int) -> "Iterato
     from koppeling.workplace import Workplace
 
     today = clock.now().astimezone(clock.AMSTERDAM).date()
-    return preview_since(Workplace.open(table, connection), today - timedelta(days=days), today, _progress)
+    with Workplace.open(table, connection) as place:
+        yield from preview_since(place, today - timedelta(days=days), today, _progress)
 
 
 def _progress(done: int, expected: int) -> None:

@@ -12,8 +12,8 @@ from ops import output
 from ops.output import wrong_use
 
 if TYPE_CHECKING:
+    from koppeling.foreseen import Invoice, Outcome, Preview
     from koppeling.orders import OrderRow
-    from koppeling.preview import Invoice, Outcome, Preview
 
 _INDENT: Final = 4
 _DAYS: Final = re.compile(r"[0-9]{1,3}d")
@@ -23,6 +23,7 @@ _SAID: Final[dict["Outcome", str]] = {
     "credit": "would be credited",
     "booked": "is booked",
     "waiting": "waits",
+    "again": "would be tried again",
     "skip": "is skipped",
     "refuse": "would be refused",
 }
@@ -79,6 +80,7 @@ class Summary:
         others: tuple[tuple[Outcome, str], ...] = (
             ("booked", "booked already"),
             ("waiting", "waiting"),
+            ("again", "to be tried again"),
             ("skip", "skipped"),
         )
         parts += [f"{counts[outcome]} {said}" for outcome, said in others if counts[outcome]]

@@ -16,6 +16,7 @@ DEFAULT: Final = "koppeling"
 _SETTINGS: Final = {
     "TABLE_NAME": "TableName",
     "ORDER_QUEUE_URL": "OrderQueueUrl",
+    "BACKLOG_QUEUE_URL": "BacklogQueueUrl",
     "POLL_QUEUE_URL": "PollQueueUrl",
     "KEY_ID": "KeyId",
     "PARTNER_SECRET_NAME": "PartnerSecretName",
@@ -48,7 +49,15 @@ class Deployment:
         return found
 
     def webhook_url(self, connection_id: str) -> str:
-        """Where the shop of this connection sends its webhooks.
+        """Where the shop of this connection sends its webhooks."""
+        return f"{self._api_url()}/webhooks/mijnwebwinkel/{connection_id}"
+
+    def activation_webhook(self) -> str:
+        """Where SnelStart tells of activations: what is registered with SnelStart as this app's webhook."""
+        return f"{self._api_url()}/snelstart/koppeling"
+
+    def _api_url(self) -> str:
+        """The API's base URL.
 
         On a local AWS (`AWS_ENDPOINT_URL` set) nothing answers at the API's host name: the same API is served under
         a path of the endpoint, `/_aws/execute-api/{api}/{stage}`.
@@ -57,7 +66,7 @@ class Deployment:
         if endpoint:
             parts = urlsplit(base)
             base = f"{endpoint}/_aws/execute-api/{(parts.hostname or '').partition('.')[0]}{parts.path}"
-        return f"{base}/webhooks/mijnwebwinkel/{connection_id}"
+        return base
 
 
 def find(name: str) -> Deployment:

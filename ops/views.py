@@ -20,13 +20,17 @@ type Fact = tuple[str, str | None]
 
 
 def connection_json(connection: "Connection") -> dict[str, Any]:
-    """A connection without its secrets. `paused` is the reason it stands still, null while it runs."""
+    """A connection without its secrets. `paused` is the reason it stands still, null while it runs.
+
+    `profile_problems`: where the profile did not fit the administration at `profile_checked_at`, in Dutch.
+    """
     return {
         "id": connection.id,
         "connection_id": connection.id,
         "name": connection.name,
-        "status": "paused" if connection.paused else "active",
+        "status": connection.status,
         "paused": connection.paused.as_dict() if connection.paused else None,
+        **problems_json(connection),
         "shop": {"id": connection.shop_id, "name": connection.shop_name, "domain": connection.shop_domain},
         "administration": {"id": connection.administration_id, "name": connection.administration_name},
         "created_at": connection.created_at,
@@ -39,12 +43,30 @@ def connection_facts(connection: "Connection") -> list[Fact]:
     return [
         ("connection", connection.id),
         ("name", connection.name),
-        ("status", "paused" if paused else "active"),
+        ("status", connection.status),
         ("because", f"{paused.sentence} {paused.advice}" if paused else None),
         ("shop", _named(connection.shop_name, connection.shop_domain)),
         ("administration", _named(connection.administration_name, connection.administration_id)),
         ("since", connection.created_at),
+        ("profile checked", connection.profile_checked_at),
+        *(("does not fit", problem) for problem in connection.profile_problems),
     ]
+
+
+def problems_json(connection: "Connection") -> dict[str, Any]:
+    """Where a connection's profile did not fit, and when that was found."""
+    return {
+        "profile_problems": list(connection.profile_problems),
+        "profile_checked_at": connection.profile_checked_at or None,
+    }
+
+
+def standing(connection: "Connection") -> str:
+    """How a connection stands, in a few words."""
+    paused = connection.paused if connection.status == "paused" else None
+    status = f"paused: {paused.code}" if paused else connection.status
+    problems = len(connection.profile_problems)
+    return f"{status}, profile does not fit ({problems})" if problems else status
 
 
 def profile_json(connection: "Connection") -> dict[str, Any]:
@@ -67,6 +89,25 @@ def count_states(rows: Iterable[OrderRow]) -> dict[str, int]:
     """How many orders stand in each state, states without orders too."""
     counted = Counter(row.state for row in rows)
     return {state: counted[state] for state in STATES}
+
+
+def under_way_json(rows: Iterable[OrderRow]) -> list[dict[str, str | None]]:
+    """Orders that are not done, each with the invoice that may be in the books already."""
+    return [{"order_number": row.number, "state": row.state, "invoice_number": _sent_as(row)} for row in rows]
+
+
+def under_way(rows: list[OrderRow]) -> str:
+    """The same for people, in Dutch: who removes a connection tells its owner."""
+    numbers = [_sent_as(row) or f"bestelling {row.number}" for row in rows]
+    more = f" en nog {len(numbers) - _MOST_NUMBERS}" if len(numbers) > _MOST_NUMBERS else ""
+    shown = ", ".join(numbers[:_MOST_NUMBERS]) + more
+    if len(rows) == 1:
+        return f"1 bestelling is nog niet helemaal verwerkt: {shown}."
+    return f"{len(rows)} bestellingen zijn nog niet helemaal verwerkt: {shown}."
+
+
+def _sent_as(row: OrderRow) -> str | None:
+    return row.booking.factuurnummer if row.booking and row.invoice else None
 
 
 def needs_attention(row: OrderRow) -> bool:

@@ -177,7 +177,8 @@ class LocalAws:
         s3 = _session().client("s3", endpoint_url=self.endpoint)
         with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
             s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        overrides = {"Architecture": architecture(), **parameters}
+        # The emulator evaluates no web ACL and knows no AWS::WAFv2::WebACLAssociation: tests/test_security.py reads it.
+        overrides = {"Architecture": architecture(), "Waf": "false", **parameters}
         command = [_tool("sam"), "deploy", "--config-env", "local", "--template-file", str(template)]
         command += ["--config-file", str(ROOT / "samconfig.toml"), "--stack-name", stack, "--no-progressbar"]
         command += ["--parameter-overrides", *(f"{name}='{value}'" for name, value in overrides.items())]

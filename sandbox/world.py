@@ -28,6 +28,8 @@ from sandbox.sign import signed_headers
 SUBSCRIPTION_KEY = "sandbox-subscription-key"
 PARTNER_TOKEN = "sandbox-partner-token"  # noqa: S105 -- the simulator's
 
+APP_NAME = "koppeling-sandbox"
+
 _START_SECONDS = 20.0
 _LOOK_EVERY_SECONDS = 0.1
 _ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +86,8 @@ class World:
     deployment: Deployment
     shop: Simulator
     books: Simulator
+    vies: Simulator | None
+    """The simulated register of VAT numbers, where this world asks it."""
     _http: httpx.Client = field(repr=False)
 
     def koppeling(self, *arguments: str, check: bool = True) -> Any:  # noqa: ANN401 -- JSON
@@ -168,26 +172,37 @@ def wait_until(done: Callable[[], bool], seconds: float, what: str, *, every: fl
 
 @contextmanager
 def world(
-    *, parameters: Mapping[str, str] | None = None, enforce_roles: bool = False, say: Say = print
+    *,
+    parameters: Mapping[str, str] | None = None,
+    enforce_roles: bool = False,
+    with_vies: bool = False,
+    say: Say = print,
 ) -> Iterator[World]:
-    """Start everything, deploy the template with `parameters`, fill in the operator's credentials."""
+    """Start everything, deploy the template with `parameters`, fill in the operator's credentials.
+
+    `with_vies`: a simulated register of VAT numbers too, asked before VAT is reverse-charged.
+    """
     with ExitStack() as stack:
         # Nothing here speaks TLS; reading the machine's certificates would only take time.
         http = stack.enter_context(httpx.Client(timeout=30.0, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)))
         say("Starting the simulated shop, the simulated SnelStart and the local AWS ...")
         shop = Simulator(stack.enter_context(simulator("sandbox.shop")), http)
         books = Simulator(stack.enter_context(simulator("sandbox.books")), http)
+        vies = Simulator(stack.enter_context(simulator("sandbox.vies")), http) if with_vies else None
         aws = stack.enter_context(localaws.running(enforce_roles=enforce_roles))
         addresses = {
             "MijnwebwinkelApiUrl": shop.url,
             "SnelStartApiUrl": f"{books.url}/v2",
             "SnelStartAuthUrl": f"{books.url}/b2b/token",
+            **({"ViesUrl": vies.url} if vies else {}),
         }
         deployment = aws.deploy({**addresses, **(parameters or {})}, say=say)
-        made = World(aws, deployment, shop, books, http)
+        made = World(aws, deployment, shop, books, vies, http)
         shop.tell("partner-token", {"partner_token": PARTNER_TOKEN})
         books.tell("subscription-key", {"key": SUBSCRIPTION_KEY})
-        made.koppeling("partner", "--subscription-key", SUBSCRIPTION_KEY, "--partner-token", PARTNER_TOKEN)
+        books.tell("coupling", {"app_name": APP_NAME, "webhook_url": f"{deployment.api_url}/snelstart/koppeling"})
+        operators = ("--subscription-key", SUBSCRIPTION_KEY, "--partner-token", PARTNER_TOKEN, "--app-name", APP_NAME)
+        made.koppeling("partner", *operators)
         yield made
 
 

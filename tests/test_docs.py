@@ -17,6 +17,8 @@ from ops.views import STATES
 
 ROOT = Path(__file__).resolve().parent.parent
 README, GUIDE, DECISIONS = ROOT / "README.md", ROOT / "docs" / "handleiding.md", ROOT / "docs" / "decisions.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"
+PRIVACY = ROOT / "docs" / "privacy.md"
 BEGIN, END = "<!-- redenen: begin -->", "<!-- redenen: einde -->"
 
 # The beginnings of the codes, in the guide's order, and what they are about.
@@ -162,7 +164,7 @@ def test_config_envs_exist() -> None:
     assert named <= known.keys()
 
 
-@pytest.mark.parametrize("document", [README, GUIDE, DECISIONS], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [README, GUIDE, DECISIONS, PRIVACY, RUNBOOK], ids=lambda path: path.name)
 def test_links_resolve(document: Path) -> None:
     """Every link to a file or a heading leads somewhere."""
     for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
@@ -193,7 +195,7 @@ def test_the_guide_explains_every_reason() -> None:
     assert inside.strip() == tables().strip()
 
 
-@pytest.mark.parametrize("document", [README, GUIDE, DECISIONS], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [README, GUIDE, DECISIONS, RUNBOOK], ids=lambda path: path.name)
 def test_codes_named_exist(document: Path) -> None:
     """Every whole code that a document names exists."""
     # `koppeling-dev` is a stack.

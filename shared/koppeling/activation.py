@@ -27,7 +27,7 @@ DUE: Final = "ACTIVATIONS"
 """The partition of the index `due` under which all that is still to be carried out is found."""
 
 _DELETE_PROVEN_AFTER: Final = 5
-"""How often the stored key may still be taken after SnelStart said the connection is gone: some eight minutes."""
+"""How often the stored key may still be taken after SnelStart said the connection is gone: some three minutes."""
 
 _LONGEST_PROBLEM: Final = 300
 

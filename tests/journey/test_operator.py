@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from sandbox.sign import signed_headers
-from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY, World
+from sandbox.world import APP_NAME, PARTNER_TOKEN, SUBSCRIPTION_KEY, World
 from tests.journey.steps import Json, announce, book, connect, customers, generated, left_in, reach, rows_of, sale
 
 ORDER_FIELDS = {
@@ -52,6 +52,8 @@ def test_partner_never_tells_what_it_keeps(stage: World) -> None:
         "partner_token": True,
         "link_signing_key": True,
         "product": "productie",
+        "app_name": APP_NAME,
+        "activation_webhook": f"{stage.deployment.api_url}/snelstart/koppeling",
     }
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.world import World
-from tests.journey.steps import connect, reach, sale
+from sandbox.world import World, wait_until
+from tests.journey.steps import PATIENCE_SECONDS, connect, reach, sale
 
 EVENTS = Path(__file__).parents[2] / "events"
 SAMPLE_ID = "00112233445566aa"
@@ -43,6 +43,18 @@ def test_the_sample_poll_of_one_shop_asks_that_shop(stage: World) -> None:
     reach(stage, connected, {"1001": "paid"})
 
 
+def test_the_nightly_sample_compares_every_connection(stage: World) -> None:
+    """events/poller_nightly.json: each connection is compared with its books, and `koppeling show` tells."""
+    connected = connect(stage, "Nachtploeg")
+    assert invoke(stage, "Poller", sample("poller_nightly.json"))["reconciles"] == len(stage.koppeling("list"))
+
+    def told() -> Any:  # noqa: ANN401 -- JSON
+        return stage.koppeling("show", connected.id)["reconciled"]
+
+    wait_until(lambda: told() is not None, PATIENCE_SECONDS, "the comparison")
+    assert told()["closes"] is True
+
+
 def test_the_worker_sample_books_an_order(stage: World) -> None:
     """events/worker.json with a connection filled in makes the deployed worker book order 1001."""
     connected = connect(stage, "Werkbank")
@@ -52,7 +64,9 @@ def test_the_worker_sample_books_an_order(stage: World) -> None:
     assert stage.orders(connected)["1001"]["state"] == "paid"
 
 
-@pytest.mark.parametrize("name", ["worker.json", "poller_connection.json"])
+@pytest.mark.parametrize(
+    "name", ["worker.json", "poller_connection.json", "poller_activation.json", "poller_reconcile.json"]
+)
 def test_samples_as_they_are_do_no_harm(stage: World, name: str) -> None:
     """The samples as they are name a connection that does not exist: answered as done, nothing happens."""
     function = "Worker" if name.startswith("worker") else "Poller"

@@ -14,6 +14,7 @@ from koppeling.settings import settings
 from ops.cli import run
 from sandbox.books_run import BooksClient, running_books
 from sandbox.localaws import running
+from tests.ops.desk import Books, opened
 from tests.ops.shop import ShopClient, running_shop
 
 if TYPE_CHECKING:
@@ -121,6 +122,13 @@ def stack(deployed: Deployed) -> Iterator[Deployed]:
             SecretId=deployed.outputs["PartnerSecretName"],
             SecretString=TEMPLATE["Resources"]["PartnerSecret"]["Properties"]["SecretString"],
         )
+
+
+@pytest.fixture
+def books(stack: Deployed, koppeling: Koppeling) -> Iterator[Books]:
+    """A fresh connection without orders."""
+    with opened(stack, koppeling) as made:
+        yield made
 
 
 @contextmanager

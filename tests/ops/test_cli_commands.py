@@ -61,7 +61,10 @@ def test_partner_says_what_is_set_and_never_what_it_is(filled: "Deployed", koppe
         "partner_token": True,
         "link_signing_key": True,
         "product": "productie",
+        "app_name": None,
+        "activation_webhook": said.json["activation_webhook"],
     }
+    assert said.json["activation_webhook"].endswith("/v1/snelstart/koppeling")
     assert DEFAULT_SUBSCRIPTION_KEY not in koppeling("partner", "--show").out
     stored = boto3.client("secretsmanager").get_secret_value(SecretId=filled.outputs["PartnerSecretName"])
     assert json.loads(stored["SecretString"])["link_signing_key"] == "made-up"

@@ -13,8 +13,9 @@ import pytest
 from tests.ops.conftest import Koppeling
 
 COMMANDS = [
-    *("partner", "add", "list", "show", "profile", "rotate", "pause", "resume", "remove"),
-    *("orders", "order", "preview", "retry", "redrive"),
+    *("partner", "add", "link", "list", "show", "profile", "rotate", "pause", "resume", "remove"),
+    *("orders", "order", "preview", "retry", "import", "reconcile", "undo", "redrive"),
+    *("health", "log", "letters"),
 ]
 ID = "0123456789abcdef"
 
@@ -76,6 +77,9 @@ def test_help_lists_every_command(koppeling: Koppeling) -> None:
         (["profile", ID, "--set", "payment_term_days"], "--set"),
         (["profile", ID, "--set", "payment_term_days=soon"], "payment_term_days"),
         (["profile", ID, "--set", "colour=1"], "colour"),
+        (["reconcile", ID], "--from"),
+        (["reconcile", ID, "--from", "gisteren"], "--from"),
+        (["profile", ID, "--set", "payment_term_days=30", "--check"], "--check"),
     ],
 )
 def test_wrong_use_is_exit_code_2_and_says_what(koppeling: Koppeling, arguments: list[str], told: str) -> None:
