@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from ops import asking, importing, linking, logs, output, reconciling, stack, troubles, undoing, watching
+from ops import asking, importing, linking, logs, output, places, reconciling, stack, troubles, undoing, watching
 from ops.asking import PARTNER_TOKEN, SHOP_TOKEN, SNELSTART_KEY, SUBSCRIPTION_KEY
 from ops.output import Exit, could_not, wrong_use
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from koppeling.foreseen import Preview
     from koppeling.orders import OrderRow
     from koppeling.table import Table
-    from ops.stack import Deployment
 
 _INTERRUPTED: Final = 130
 
@@ -48,14 +47,6 @@ Exit codes:
   2  wrong use
   3  could not (credentials, network, no such stack, connection or order)""",
 )
-
-
-class Place(NamedTuple):
-    """One connection of one deployment."""
-
-    deployment: "Deployment"
-    table: "Table"
-    connection: "Connection"
 
 
 def main() -> None:
@@ -275,7 +266,7 @@ def show(
 
     Exit code 1 when its profile did not fit the administration as that was last read, at most a day ago.
     """
-    deployment, table, connection = _open(stack_name, connection_id)
+    deployment, table, connection = places.find(stack_name, connection_id)
     from koppeling import activation, nightly
     from koppeling.orders import Orders
     from ops import views
@@ -325,7 +316,7 @@ def profile(
     if sum(map(bool, (edit, set_, check))) > 1:
         raise wrong_use("wrong-use", "Give one of --edit, --set and --check", "(see `koppeling profile --help`).")
     toml = asking.profile_text(edit) if edit else asking.settings_text(set_) if set_ else None
-    _, table, connection = _open(stack_name, connection_id)
+    _, table, connection = places.find(stack_name, connection_id)
     from ops import views
 
     if toml is not None:
@@ -357,7 +348,7 @@ def rotate(
     The secret before it stays valid until the next rotation, so that the sender can change over; the URL key before
     it is taken for a minute at most.
     """
-    deployment, table, connection = _open(stack_name, connection_id)
+    deployment, table, connection = places.find(stack_name, connection_id)
     from koppeling import onboard
     from ops import views
 
@@ -376,7 +367,7 @@ def pause(
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> None:
     """Let a connection stand still; orders announced meanwhile are kept until `koppeling resume`."""
-    _, table, connection = _open(stack_name, connection_id)
+    _, table, connection = places.find(stack_name, connection_id)
     from koppeling import onboard
     from ops import views
 
@@ -402,7 +393,7 @@ def resume(
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> None:
     """Let a connection go on, after proving both credentials; the orders kept meanwhile are queued."""
-    _, table, connection = _open(stack_name, connection_id)
+    _, table, connection = places.find(stack_name, connection_id)
     from koppeling import onboard
     from ops import views
 
@@ -439,7 +430,7 @@ def remove(
     connection = stored.get(connection_id)
     # Listed without a row: an earlier removal that was cut off, to be finished.
     if connection is None and connection_id not in stored.all_ids():
-        raise _no_connection(connection_id)
+        raise places.no_connection(connection_id)
     unfinished = [row for row in Orders(table(), connection_id).all() if row.under_way(clock.now())]
     if not yes:
         _confirm_removal(connection.name if connection else connection_id, unfinished, may_ask=not json)
@@ -485,7 +476,7 @@ def orders(
 
     The refused ones are grouped by cause: `koppeling retry ID --refused` books them all once it is gone.
     """
-    _, table, connection = _open(stack_name, connection_id)
+    _, table, connection = places.find(stack_name, connection_id)
     from koppeling.orders import Orders
     from ops import views
 
@@ -519,8 +510,8 @@ def order(
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> int:
     """Show what became of one order, why, and what to do. Exit code 1 when it is refused, failed or stuck."""
-    wanted = _order_number(number)
-    _, table, connection = _open(stack_name, connection_id)
+    wanted = places.order_number(number)
+    _, table, connection = places.find(stack_name, connection_id)
     from koppeling.orders import Orders
     from ops import views
 
@@ -570,11 +561,11 @@ def preview(
     """
     if last is not None and number is not None:
         raise wrong_use("wrong-use", "Give --last or --order, not both", "(see `koppeling preview --help`).")
-    wanted = _order_number(number) if number is not None else None
+    wanted = places.order_number(number) if number is not None else None
     from ops import previews
 
     days = previews.days(last or "30d")
-    _, table, connection = _open(stack_name, connection_id)
+    _, table, connection = places.find(stack_name, connection_id)
     found: list[Preview] = []
     for one in [_looked_ahead(table, connection, wanted)] if wanted else _look_ahead(table, connection, days):
         found.append(one)
@@ -605,8 +596,8 @@ def retry(
     """
     if (number is None) != refused:
         raise wrong_use("wrong-use", "Give one order number or --refused", "(see `koppeling retry --help`).")
-    wanted = _order_number(number) if number is not None else None
-    _, table, connection = _open(stack_name, connection_id)
+    wanted = places.order_number(number) if number is not None else None
+    _, table, connection = places.find(stack_name, connection_id)
     if connection.paused:
         # Its message would only remember the order; one that is refused would not go on at `resume`.
         raise could_not(
@@ -662,18 +653,6 @@ app.command(epilog=_example(*logs.EXAMPLES))(logs.log)
 app.command(epilog=_example(*watching.LETTERS_EXAMPLES))(watching.letters)
 
 
-def _open(stack_name: str, connection_id: str) -> Place:
-    deployment = stack.find(stack_name)
-    from koppeling.connections import Connections
-    from koppeling.table import table
-
-    rows = table()
-    connection = Connections(rows).get(connection_id)
-    if connection is None:
-        raise _no_connection(connection_id)
-    return Place(deployment, rows, connection)
-
-
 def _profile_fits(connection: "Connection") -> int:
     problems = len(connection.profile_problems)
     if not problems:
@@ -681,14 +660,6 @@ def _profile_fits(connection: "Connection") -> int:
     return output.not_well(
         f"The profile does not fit the administration ({problems}): change it with `koppeling profile {connection.id}"
         f" --set`, or repair it in SnelStart and look again with --check."
-    )
-
-
-def _no_connection(connection_id: str) -> output.Stop:
-    return could_not(
-        "no-such-connection",
-        f"There is no connection {connection_id} in this stack.",
-        "`koppeling list` shows the ones there are.",
     )
 
 
@@ -713,15 +684,6 @@ def _look_ahead(table: "Table", connection: "Connection", days: int) -> "Iterato
 def _progress(done: int, expected: int) -> None:
     if sys.stderr.isatty():
         output.remark(f"{done} of {expected} orders looked at ...")
-
-
-def _order_number(typed: str) -> str:
-    from koppeling.messages import order_number
-
-    number = order_number(typed)
-    if number is None:
-        raise wrong_use("wrong-use", f"{typed} can be no order number.", "Give it as the shop shows it, such as 1001.")
-    return number
 
 
 def _queue(table: "Table", connection: "Connection", number: str) -> tuple["OrderRow | None", int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ops import asking, output, stack
+from ops import asking, output, places, stack
 from ops.output import Exit, could_not, wrong_use
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def import_(  # noqa: PLR0913 -- the options of one command
             "wrong-use", "Give one of --from, --pause, --resume and --cancel", "(see `koppeling import --help`)."
         )
     first, last = asking.day("--from", from_), asking.day("--to", to)
-    rows, connection = _connection(stack_name, connection_id)
+    _, rows, connection = places.find(stack_name, connection_id)
     from koppeling.imports import Imports
 
     imports = Imports(rows, connection.id)
@@ -188,19 +188,3 @@ def _newest(imports: "Imports", connection_id: str) -> "Run":
             f"Begin with `koppeling import {connection_id} --from DATE`.",
         )
     return runs[-1]
-
-
-def _connection(stack_name: str, connection_id: str) -> tuple["Table", "Connection"]:
-    stack.find(stack_name)
-    from koppeling.connections import Connections
-    from koppeling.table import table
-
-    rows = table()
-    connection = Connections(rows).get(connection_id)
-    if connection is None:
-        raise could_not(
-            "no-such-connection",
-            f"There is no connection {connection_id} in this stack.",
-            "`koppeling list` shows the ones there are.",
-        )
-    return rows, connection

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops import asking, output, stack
+from ops import asking, output, places, stack
 from ops.asking import SHOP_TOKEN
-from ops.output import could_not, wrong_use
+from ops.output import wrong_use
 
 if TYPE_CHECKING:
     from koppeling.activation import Activation
@@ -79,11 +79,7 @@ def _another(deployment: "Deployment", connection_id: str, toml: str | None) -> 
     rows = table()
     connection = Connections(rows).get(connection_id)
     if connection is None:
-        raise could_not(
-            "no-such-connection",
-            f"There is no connection {connection_id} in this stack.",
-            "`koppeling list` shows the ones there are.",
-        )
+        raise places.no_connection(connection_id)
     if toml is not None and not connection.pending:
         raise wrong_use(
             "wrong-use",

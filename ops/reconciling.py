@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ops import asking, output, stack
+from ops import asking, output, places, stack
 from ops.output import Exit, could_not, wrong_use
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def reconcile(
     first, last = asking.day("--from", from_), asking.day("--to", to)
     if first is None:
         raise wrong_use("wrong-use", "--from takes a day as YYYY-MM-DD.")
-    rows, connection = _connection(stack_name, connection_id)
+    _, rows, connection = places.find(stack_name, connection_id)
     last = last or _today()
     if last < first:
         raise wrong_use("wrong-use", "--to lies before --from.", "Turn them round.")
@@ -184,19 +184,3 @@ def _today() -> date:
     from koppeling import clock
 
     return clock.now().astimezone(clock.AMSTERDAM).date()
-
-
-def _connection(stack_name: str, connection_id: str) -> "tuple[Table, Connection]":
-    stack.find(stack_name)
-    from koppeling.connections import Connections
-    from koppeling.table import table
-
-    rows = table()
-    connection = Connections(rows).get(connection_id)
-    if connection is None:
-        raise could_not(
-            "no-such-connection",
-            f"There is no connection {connection_id} in this stack.",
-            "`koppeling list` shows the ones there are.",
-        )
-    return rows, connection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ops import asking, output, stack
+from ops import asking, output, places, stack
 from ops.output import Exit, could_not, wrong_use
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def undo(
     """
     if sum(value is not None for value in (number, run, day)) != 1:
         raise wrong_use("wrong-use", "Give one of --order, --import and --day", "(see `koppeling undo --help`).")
-    wanted, on = _order_number(number), asking.day("--day", day)
-    rows, connection = _connection(stack_name, connection_id)
+    wanted, on = places.order_number(number) if number is not None else None, asking.day("--day", day)
+    _, rows, connection = places.find(stack_name, connection_id)
     chosen = _chosen(rows, connection, wanted, run, on)
     taken = list(_taken(rows, connection, chosen, credit=credit, yes=yes))
     if json:
@@ -208,30 +208,3 @@ def _summed_up(taken: "Iterable[Taken]") -> str:
         if totals:
             parts.append(f"{len(totals)} {said}, EUR {sum(totals, Decimal(0)):.2f}")
     return "; ".join(parts)
-
-
-def _order_number(typed: str | None) -> str | None:
-    if typed is None:
-        return None
-    from koppeling.messages import order_number
-
-    number = order_number(typed)
-    if number is None:
-        raise wrong_use("wrong-use", f"{typed} can be no order number.", "Give it as the shop shows it, such as 1001.")
-    return number
-
-
-def _connection(stack_name: str, connection_id: str) -> "tuple[Table, Connection]":
-    stack.find(stack_name)
-    from koppeling.connections import Connections
-    from koppeling.table import table
-
-    rows = table()
-    connection = Connections(rows).get(connection_id)
-    if connection is None:
-        raise could_not(
-            "no-such-connection",
-            f"There is no connection {connection_id} in this stack.",
-            "`koppeling list` shows the ones there are.",
-        )
-    return rows, connection
