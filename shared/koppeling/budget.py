@@ -114,8 +114,14 @@ class Purse:
         now = _now()
         self._loose = [chunk for chunk in self._loose if chunk.until > now]
         hold = (self._spent or Spent()).holds.get(self.name)
-        if sum(chunk.calls for chunk in self._loose) < _ENOUGH or not hold or hold.at_once < self._under_way:
+        if self._at_hand() < _ENOUGH or not hold or hold.at_once < self._under_way:
             return None
+        return self._taken()
+
+    def _at_hand(self) -> int:
+        return sum(chunk.calls for chunk in self._loose)
+
+    def _taken(self) -> _Chunk:
         # Of the oldest first; an order that needs more than these buys more.
         first = self._loose[0]
         taken = _Chunk(min(first.calls, CHUNK), first.until)
@@ -128,17 +134,19 @@ class Purse:
         if left is not None:
             raise _throttled(left)
         with self._room:
-            calls, buyer = CHUNK * max(1, self._wanting), Buyer(self.name, self._under_way, live)
+            wanted, buyer = CHUNK * max(1, self._wanting), Buyer(self.name, self._under_way, live)
         until = _now() + LIFETIME
+        # None at all where only more orders are under way than were told of.
+        calls = max(0, wanted - self._at_hand())
         wait = self._buy(calls, buyer)
-        if wait and calls > CHUNK:
-            calls = CHUNK
+        if wait and wanted > CHUNK:
+            calls = max(0, CHUNK - self._at_hand())
             wait = self._buy(calls, buyer)
         if wait:
             raise self._sent_away(wait, live=live)
-        if calls > CHUNK:
-            self._loose.append(_Chunk(calls - CHUNK, until))
-        return _Chunk(CHUNK, until)
+        if calls:
+            self._loose.append(_Chunk(calls, until))
+        return self._taken()
 
     def _buy(self, calls: int, buyer: Buyer) -> Wait | None:
         """Buy, or how long to wait. What this process remembers is believed only as long as it says yes."""

@@ -71,7 +71,7 @@ def test_ten_orders_at_once_buy_together(stage: Stage, connected: Connected) -> 
     row = stage.table.get(stage.budget(connected))
     assert row is not None
     assert row["version"] <= 10
-    assert sum(_row(stage, connected).fine.values()) <= 80
+    assert sum(_row(stage, connected).fine.values()) <= 44
     assert stage.books.ask("calls", administration=connected.administration)["refused_429"] == 0
 
 
