@@ -24,6 +24,11 @@ _OVERLAP = timedelta(hours=3)
 differ."""
 
 _STALE = timedelta(hours=24)
+
+_CROWD = 400
+"""Customers in one answer that show the administration is being filled, by an import say; 500 is a page."""
+
+_CROWDED = timedelta(minutes=15)
 _WRITERS = 10
 
 
@@ -59,15 +64,22 @@ class Directory:
         return remembered
 
     def look(self, email: str) -> relaties.Relatie | None:
-        """The oldest active customer with this address: one call, whatever the letter case on either side."""
-        began, since = clock.now(), self._read_until()
-        changed_since = since - _OVERLAP if since else None
+        """The oldest active customer with this address: one call, whatever the letter case on either side.
+
+        While thousands of customers are being made it is not asked each time which ones those are: that would cost a
+        call for every 500. They are read once in `_CROWDED`, and looked for by address alone in between.
+        """
+        began, row = clock.now(), self.table.get(self._place()) or {}
+        since = datetime.fromisoformat(row["until"]) if row else None
+        crowded = row.get("crowded_until", "") > clock.iso(began)
+        changed_since = since - _OVERLAP if since and not crowded else None
         found = relaties.matching(self.snelstart, email, changed_since)
-        if since and began - since > _STALE:
+        crowd = len(found) > _CROWD
+        if changed_since and since and (crowd or began - since > _STALE):
             # So that the answers stay short: what changed since is remembered now, and asked for from here on.
             wanted = email.strip().casefold()
             self._remember(customer for customer in found if customer.email != wanted)
-            self._advance(began)
+            self._advance(began, crowd=crowd)
         return relaties.oldest(found, email)
 
     def _remember(self, found: Iterable[Customer]) -> int:
@@ -96,5 +108,6 @@ class Directory:
         row = self.table.get(self._place())
         return datetime.fromisoformat(row["until"]) if row else None
 
-    def _advance(self, until: datetime) -> None:
-        self.table.update(self._place(), {"until": clock.iso(until)})
+    def _advance(self, until: datetime, *, crowd: bool = False) -> None:
+        quiet = {"crowded_until": clock.iso(until + _CROWDED)} if crowd else {}
+        self.table.update(self._place(), {"until": clock.iso(until), **quiet})

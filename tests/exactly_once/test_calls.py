@@ -54,3 +54,26 @@ def test_a_filter_that_is_not_understood_is_asked_in_its_plainest_form(stage: St
     assert stage.deliver(connected, number) is None
     assert stage.row(connected, number).state == "paid"
     stage.demand_once(connected, number)
+
+
+def test_a_crowd_of_new_customers_in_the_books_is_read_once_and_not_for_every_order(
+    stage: Stage, connected: Connected
+) -> None:
+    """600 customers made just now cost two calls at one look-up; at the next ones there is one call again."""
+    for turn in range(600):
+        stage.books.tell(
+            "relaties",
+            {"administration": connected.administration, "naam": f"Klant {turn}", "email": f"druk{turn}@example.nl"},
+        )
+    looked = []
+    for _ in range(3):
+        number = stage.sale(connected)
+        before = stage.calls(connected)["GET /relaties"]
+        assert stage.deliver(connected, number) is None
+        stage.demand_once(connected, number)
+        looked.append(stage.calls(connected)["GET /relaties"] - before)
+    assert looked == [2, 1, 1]
+    known = stage.sale(connected, email="DRUK570@example.nl")
+    before = stage.calls(connected)
+    assert stage.deliver(connected, known) is None
+    assert stage.calls(connected)["POST /relaties"] == before["POST /relaties"], "it was remembered with the others"
