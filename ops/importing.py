@@ -98,6 +98,9 @@ def _told(
     from koppeling import importing
 
     asked = imports.ask(run.id, state)
+    if asked is None and state == run.state == "cancelled" and not run.finished:
+        # Asked for before, and its message was lost: what it booked is still to be settled.
+        asked = run
     if asked is None:
         raise could_not(
             "import-ended", "This import has ended.", f"Begin one with `koppeling import {connection.id} --from DATE`."

@@ -63,11 +63,15 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """A payment on an invoice. `ours`: by its description this software booked it."""
+    """A payment on an invoice. `ours`: by its description this software booked it.
+
+    `modified_on`: when it was last written; None for one of many invoices, which `undo` writes too.
+    """
 
     journal: int
     amount: Decimal
     ours: bool
+    modified_on: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 Our own rows are a third witness: where shop and books differ, they tell which of the two is no longer what was booked.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from koppeling.booking.vat import CENT
 from koppeling.catalogue import euro
-from koppeling.compared import Books, Difference, Expected, Matched, Posted, Repair
+from koppeling.compared import Books, Difference, Expected, Matched, Paid, Posted, Repair
 from koppeling.differences import difference
 from koppeling.explaining import Explained
 from koppeling.snelstart.listing import Detail, Listed
@@ -20,6 +20,10 @@ _VAT_NAMES: Final = {"VerkopenHoog": "hoog", "VerkopenLaag": "laag", "VerkopenOv
 _UNDER_WAY: Final = ("received", "failed", "waiting")
 _PARTLY: Final = "shop-partly-credited"
 _ZERO: Final = Decimal(0)
+
+_ALIKE: Final = timedelta(days=14)
+_SLACK: Final = timedelta(minutes=5)
+"""How far SnelStart's clock may be ahead of ours, and its write behind our mark."""
 
 
 def match(expected: list[Expected], listed: Mapping[str, Listed]) -> Matched:
@@ -53,6 +57,8 @@ class Comparison:
     matched: Matched
     books: Books
     explained: tuple[Explained, ...] = ()
+    strangers: tuple[Listed, ...] = ()
+    """Invoices that stand for no order and do not bear a number of ours."""
 
     def differences(self) -> Iterator[Difference]:
         """All differences, by order as they were read; then the invoices that stand for no order."""
@@ -90,8 +96,17 @@ class Comparison:
             return difference("missing-deleted", one, one.total, None, repair=self._again(one))
         if one.reason and _stopped(one):
             return difference("missing-refused", one, one.total, None, reason=one.reason)
-        code = "missing-under-way" if one.state in _UNDER_WAY else "missing"
-        return difference(code, one, one.total, None, repair="queue")
+        if one.state in _UNDER_WAY:
+            return difference("missing-under-way", one, one.total, None, repair="queue")
+        alike = self._alike(one)
+        if alike:
+            return difference("missing-alike", one, one.total, None, facts={"other": alike})
+        return difference("missing", one, one.total, None, repair="queue")
+
+    def _alike(self, one: Expected) -> str:
+        """An invoice of nobody's of these days that may be this order, booked by hand on a customer of its own."""
+        days = [other for other in self.strangers if one.on and abs(other.on - one.on) <= _ALIKE]
+        return next((other.factuurnummer for other in days if one.total and other.bedrag == one.total), "")
 
     def _again(self, one: Expected) -> Repair | None:
         """Booked anew is only what is certainly gone: renumbered by hand it would be double."""
@@ -105,6 +120,11 @@ class Comparison:
         amount = self._amount(one, held)
         if amount:
             yield amount
+            yield from self._changed_besides(one, held, read)
+            if held.openstaand == held.bedrag:
+                # Otherwise the open balance only follows from the amount.
+                as_booked = amount.kind == "changed-in-shop"
+                yield self._open(one, held) if as_booked else difference("not-paid-differs", one, held.bedrag, _ZERO)
         else:
             yield from self._content(one, held, read)
             yield from self._settled(one, held)
@@ -129,26 +149,31 @@ class Comparison:
             code = "changed-in-shop-vat" if one.changed and not self._touched(one, held) else "different-vat"
             told = {"shop_vat": _told(shop), "books_vat": _told(books)}
             yield difference(code, one, sum(shop.values(), _ZERO), sum(books.values(), _ZERO), facts=told)
+            yield from self._changed_besides(one, held, read)
             return
-        what = list(self._by_hand(one, held, read))
-        if what:
-            yield difference("changed-by-hand", one, one.total, held.bedrag, facts={"what": ", ".join(what)})
+        yield from _by_hand(one, held, [*self._about(one, held, read), *self._accounts(one, held, read)])
 
-    def _by_hand(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[str]:
+    def _changed_besides(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[Difference]:
+        """What was changed besides an amount, from which other accounts follow."""
+        return _by_hand(one, held, list(self._about(one, held, read)))
+
+    def _about(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[str]:
         if held.factuurnummer.casefold() != one.factuurnummer.casefold():
             yield f"het factuurnummer is nu {held.factuurnummer}"
         if one.on and one.verkoopboeking_id and held.on != one.on:
             yield "de datum"
         if one.relatie_id and held.relatie_id != one.relatie_id.casefold():
             yield "de klant"
+        if one.verkoopboeking_id and read and one.order_uuid.casefold() not in read.omschrijving.casefold():
+            yield "de omschrijving"
+
+    def _accounts(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[str]:
         posted = self.books.posted.get(held.factuurnummer.casefold())
         accounts = posted.accounts if posted and posted.accounts is not None else read.accounts if read else None
         # By another profile it would be planned on other accounts: only what was written since counts.
         known = accounts is not None and one.accounts is not None and self._touched(one, held)
         if known and _plain(accounts or {}) != _plain(one.accounts or {}):
             yield "de grootboekrekeningen"
-        if one.verkoopboeking_id and read and one.order_uuid.casefold() not in read.omschrijving.casefold():
-            yield "de omschrijving"
 
     def _touched(self, one: Expected, held: Listed) -> bool:
         """Whether the sale was written in SnelStart after our own last write."""
@@ -158,15 +183,14 @@ class Comparison:
     def _settled(self, one: Expected, held: Listed) -> Iterator[Difference]:
         still = held.openstaand
         if still:
-            if held.bedrag and _ZERO < still / held.bedrag <= 1:
+            if not _overpaid(held):
                 yield self._open(one, held)
             else:
                 told = {"open": euro(abs(still))}
                 yield difference("overpaid", one, held.bedrag, held.bedrag - still, facts=told)
             return
         posted: Posted | None = self.books.posted.get(held.factuurnummer.casefold())
-        elsewhere = [paid for paid in posted.payments if not paid.ours] if posted else []
-        journals = sorted({paid.journal for paid in elsewhere} - {one.journal})
+        journals = sorted({paid.journal for paid in by_others(one, posted.payments if posted else ())} - {one.journal})
         if one.journal is not None and journals:
             told = {"books_journal": ", ".join(map(str, journals)), "shop_journal": str(one.journal)}
             yield difference("other-journal", one, held.bedrag, held.bedrag, facts=told)
@@ -180,7 +204,32 @@ class Comparison:
             return difference("not-paid-under-way", one, held.bedrag, paid, facts=told)
         done = one.state in ("paid", "credited")
         again = done and one.verkoopboeking_id is not None
+        if elsewhere := self._too_much_on(held):
+            return difference("not-paid-elsewhere", one, held.bedrag, paid, facts={**told, "other": elsewhere})
         return difference("not-paid", one, held.bedrag, paid, repair="settle-again" if again else "queue", facts=told)
+
+    def _too_much_on(self, held: Listed) -> str:
+        """The invoice that was settled too much by just what is open of this one: its payment may stand there."""
+        others = self.books.listed.values()
+        return next((one.factuurnummer for one in others if _overpaid(one) and one.openstaand == -held.openstaand), "")
+
+
+def by_others(one: Expected, payments: Iterable[Paid]) -> list[Paid]:
+    """The payments of an invoice that are no longer as we booked them, or never were ours."""
+    return [paid for paid in payments if not paid.ours or _later(paid.modified_on, one.settled_at)]
+
+
+def _later(modified_on: datetime | None, ours: datetime | None) -> bool:
+    return modified_on is not None and ours is not None and modified_on > ours + _SLACK
+
+
+def _overpaid(held: Listed) -> bool:
+    return bool(held.openstaand) and not (held.bedrag and _ZERO < held.openstaand / held.bedrag <= 1)
+
+
+def _by_hand(one: Expected, held: Listed, what: list[str]) -> Iterator[Difference]:
+    if what:
+        yield difference("changed-by-hand", one, one.total, held.bedrag, facts={"what": ", ".join(what)})
 
 
 def _stopped(one: Expected) -> bool:

@@ -17,6 +17,11 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
         "Bestelling {order} van {shop} staat niet in SnelStart.",
         "Laat haar alsnog boeken: «koppeling reconcile --repair» doet dat.",
     ),
+    "missing-alike": (
+        "missing",
+        "Bestelling {order} van {shop} staat niet in SnelStart, maar factuur {other} van hetzelfde bedrag wel.",
+        "Is dat deze verkoop, dan hoeft u niets te doen. Laat haar anders boeken: «koppeling retry» doet dat.",
+    ),
     "missing-deleted": (
         "missing",
         "Factuur {invoice} van bestelling {order} is geboekt, maar staat niet meer in SnelStart.",
@@ -47,6 +52,16 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
         "not-paid",
         "Factuur {invoice} staat in SnelStart nog open voor {open}, maar bestelling {order} is betaald.",
         "Laat de betaling boeken: «koppeling reconcile --repair» doet dat.",
+    ),
+    "not-paid-differs": (
+        "not-paid",
+        "Op factuur {invoice} is in SnelStart niets afgeletterd, maar bestelling {order} is betaald.",
+        "Verbeter eerst het bedrag; «koppeling reconcile --repair» boekt daarna de betaling.",
+    ),
+    "not-paid-elsewhere": (
+        "not-paid",
+        "Factuur {invoice} staat in SnelStart nog open voor {open}; op factuur {other} is net zoveel te veel betaald.",
+        "Zet de betaling in SnelStart over van factuur {other} naar factuur {invoice}.",
     ),
     "not-paid-under-way": (
         "not-paid",

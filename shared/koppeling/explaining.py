@@ -134,6 +134,9 @@ class Explaining:
         orders = self.customers.get(other.relatie_id, [])
         if not 0 < len(orders) <= _MANY or not other.bedrag:
             return None
-        same = [one for one in orders if one.total and abs(one.total) == abs(other.bedrag)]
+        alike = [one for one in orders if one.total and abs(one.total) == abs(other.bedrag)]
+        if len(orders) == 1 and other.bedrag < 0:
+            # Credited in part: there is one order it can be of.
+            alike = [one for one in orders if one.total and one.total >= -other.bedrag]
         # A number of our own form is of another order of the same customer.
-        return same[0] if same and self.form.order_number(other.factuurnummer) is None else None
+        return alike[0] if alike and self.form.order_number(other.factuurnummer) is None else None

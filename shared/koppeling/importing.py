@@ -69,9 +69,13 @@ def go_on(connection: Connection, run: Run) -> None:
 
 
 def step(table: Table, message: ImportMessage, deadline: Deadline) -> Later | None:
-    """Go on with an import for some seconds. None: it ended, stands still, or another worker has it."""
+    """Go on with an import for some seconds. None: it ended or stands still, or was taken over meanwhile."""
     connection = Connections(table).get(message.connection_id)
-    held = Imports(table, message.connection_id).hold(message.run) if connection else None
+    try:
+        held = Imports(table, message.connection_id).hold(message.run) if connection else None
+    except Busy as busy:
+        # That worker may be dead, and its message this very one.
+        return Later(max(0.0, (busy.until - clock.now()).total_seconds()) + 1.0, anew=True)
     if connection is None or held is None:
         return None
     if held.run.state == "paused":
@@ -189,9 +193,12 @@ class _Importer:
 
     def _again(self, run: Run) -> Run:
         """The list shifted while it was read: from the start; what is booked already costs nothing."""
-        if run.rereads >= _REREADS:
+        again = replace(run, offset=0, last_number="", rereads=run.rereads + 1, counts=Counts())
+        if again.rereads > _REREADS:
+            # Somebody is at work in the list: let it rest, and then from the start once more.
+            self._saved(replace(again, rereads=0))
             raise Unavailable(catalogue.reason("shop-unavailable"))
-        return self._saved(replace(run, offset=0, last_number="", rereads=run.rereads + 1, counts=Counts()))
+        return self._saved(again)
 
     def _book(self, run: Run, raws: Sequence[Mapping[str, Any]]) -> Run:
         orders, unreadable = _parsed(raws)
@@ -220,6 +227,10 @@ class _Importer:
         try:
             claim = place.orders.claim(order.number, clock.now())
             if isinstance(claim, OrderRow):
+                return None
+            if _taken_back(claim.row, self.held.run.started_at):
+                # Booked and taken back by others since this page was read.
+                claim.give_back()
                 return None
             job = Job(
                 place.table,
@@ -275,8 +286,11 @@ def _to_do(row: OrderRow | None, began: str) -> bool:
     """
     if row is None:
         return True
-    taken_back = row.undone and (row.undone_at or "") > began
-    return row.state not in DONE and not taken_back and not (row.for_batch and _idle(row))
+    return row.state not in DONE and not _taken_back(row, began) and not (row.for_batch and _idle(row))
+
+
+def _taken_back(row: OrderRow, began: str) -> bool:
+    return row.undone and (row.undone_at or "") > began
 
 
 def _idle(row: OrderRow) -> bool:

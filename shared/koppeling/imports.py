@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from koppeling import clock, connections, retention
 from koppeling.failures import Reason
 from koppeling.ledger import FREE, MINE, Lease
-from koppeling.orders import OrderRow
+from koppeling.orders import Busy, OrderRow
 from koppeling.table import ConditionFailed, Key, Row, Table
 
 State = Literal["running", "paused", "cancelled", "done"]
@@ -198,7 +198,7 @@ class Imports:
         return _read(row)
 
     def hold(self, run_id: str) -> Held | None:
-        """Take a run to work on it; None when it is gone or ended, or another worker has it."""
+        """Take a run to work on it; None when it is gone or ended, `Busy` when another worker has it."""
         now = clock.now()
         lease = Lease.take(now)
         try:
@@ -208,8 +208,10 @@ class Imports:
                 condition=f"attribute_exists(#id) AND attribute_not_exists(#finished_at) AND {FREE}",
                 given={"now": clock.iso(now)},
             )
-        except ConditionFailed:
-            return None
+        except ConditionFailed as error:
+            if "finished_at" in error.row or "lease_until" not in error.row:
+                return None
+            raise Busy(datetime.fromisoformat(error.row["lease_until"])) from error
         return Held(self._table, self._key(run_id), lease, _read(row))
 
     def _key(self, run_id: str) -> Key:

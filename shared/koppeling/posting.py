@@ -60,7 +60,8 @@ def posted(mutations: Iterable[Mutation], amounts: Mapping[str, Decimal], chart:
         elif function == _DEBTORS:
             # As `payments.send` describes it, alone or among others.
             ours = one.omschrijving.casefold() == f"betaling factuur {number}"
-            of.payments.append(Paid(journal.nummer, -one.saldo, ours))
+            alone = one.boekstuk.casefold() == number
+            of.payments.append(Paid(journal.nummer, -one.saldo, ours, one.modified_on if alone else None))
     return {number: of.posted(amounts[number]) for number, of in gathered.items()}
 
 

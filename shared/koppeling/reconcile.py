@@ -4,7 +4,7 @@ Whole lists first: the shop's orders, SnelStart's invoices, the ledger's mutatio
 a list leaves a doubt, the worst doubts first, and never more than a tenth of SnelStart's hourly calls in all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import batched, islice
@@ -18,7 +18,9 @@ from koppeling.deadline import Deadline
 from koppeling.expecting import Reading
 from koppeling.explaining import Explained, Explaining, Form
 from koppeling.failures import ConnectionRefused, Refused
+from koppeling.foreseen import Preview
 from koppeling.mijnwebwinkel.client import Placed, Shop, archived_choices
+from koppeling.orders import OrderRow
 from koppeling.posting import posted
 from koppeling.preview import Look, Progress
 from koppeling.snelstart import listing
@@ -36,6 +38,9 @@ _TOUCHED = 50
 _STRANGERS = 100
 """The most orders of invoices of our own form, but of no order the shop listed, that the shop is asked for singly."""
 
+type Heed = Callable[[Look, Preview, list[Expected]], None]
+"""Told of every order as it was read, and the invoices expected of it: for who wants more of them than what differs."""
+
 
 def reconcile(
     place: Workplace,
@@ -45,6 +50,7 @@ def reconcile(
     progress: Progress | None = None,
     wait: Wait | None = None,
     deadline: Deadline | None = None,
+    heed: Heed | None = None,
 ) -> Reconciled:
     """Compare the orders placed from `start` up to and including `end` with the books.
 
@@ -55,12 +61,16 @@ def reconcile(
     look = Look.begin(place)
     foreign = look.chart.company.buitenlandse_btw_grootboek_id.casefold()
     reading = Reading(place.connection.profile, look.statuses, foreign)
-    raws = list(_listed(place, start, end, deadline))
+    raws = list(shop_orders(place, start, end, deadline))
     expected: list[Expected] = []
     for done, some in enumerate(batched(raws, _AT_ONCE, strict=False), 1):
         if deadline:
             deadline.demand(_A_PAGE_SECONDS)
-        expected += (one for seen in look.over(some) for one in reading.expected(seen))
+        for seen in look.over(some):
+            made = reading.expected(seen)
+            expected += made
+            if heed:
+                heed(look, seen, made)
         if progress:
             progress(min(done * _AT_ONCE, len(raws)), len(raws))
     calls.orders = len(raws)
@@ -81,8 +91,8 @@ def reconcile(
     )
 
 
-def _listed(place: Workplace, start: date, end: date, deadline: Deadline | None) -> Iterator[dict[str, Any]]:
-    """The shop's orders of the period, archived ones too, each once."""
+def shop_orders(place: Workplace, start: date, end: date, deadline: Deadline | None = None) -> Iterator[dict[str, Any]]:
+    """The shop's orders placed in the period, archived ones too, each once and as the shop states it."""
     listing_of = place.connection.archived_listing
     if listing_of == "unknown":
         listing_of = place.shop.archived_listing()
@@ -138,8 +148,13 @@ class _Side:
             self._read(booking_id)
         explained = [explaining.explain(other, self.details.get(other.verkoopboeking_id)) for other in others]
         found = (*unknown, *(one for one in explained if one))
+        strangers = tuple(
+            other
+            for other, one in zip(others, explained, strict=True)
+            if one is None and form.order_number(other.factuurnummer) is None
+        )
         unread = sum(one.verkoopboeking_id not in self.details for one in candidates)
-        return Comparison(self._own(matched), self._books(), found), unread
+        return Comparison(self._own(matched), self._books(), found, strangers), unread
 
     def _books(self) -> Books:
         return Books(self.listed, self.posted, self.details, frozenset(self.gone))
@@ -208,13 +223,19 @@ class _Side:
             if row is None:
                 others.append(other)
                 continue
-            here = self.place.connection.profile.invoice_date == "order" and self.start <= other.on <= self.end
+            here = self.start <= self._placed(row, other) <= self.end
             own = row.booking and row.booking.kind != "reversal"
             if here and own and asked < _STRANGERS and not self._shop_knows(row.number):
                 one = Expected(row.number, "", other.factuurnummer, "sale", None)
                 unknown.append(Explained(other, one, "unknown"))
             asked += here
         return unknown, others
+
+    def _placed(self, row: OrderRow, held: Listed) -> date:
+        """The day an order was placed, or announced to us where its invoice is dated later."""
+        if self.place.connection.profile.invoice_date == "order":
+            return held.on
+        return datetime.fromisoformat(row.received_at).astimezone(clock.AMSTERDAM).date()
 
     def _shop_knows(self, number: str) -> bool:
         try:
@@ -239,13 +260,26 @@ class _Side:
     def _own(self, matched: Matched) -> Matched:
         """Without invoices that bear an order's number but are another's."""
         pairs: list[tuple[Expected, Listed | None]] = []
+        since = self._booked_since(matched)
         for one, held in matched.pairs:
+            if held and held.verkoopboeking_id in since:
+                continue
             if held is None or one.not_due or is_ours(one, self.details.get(held.verkoopboeking_id)):
                 pairs.append((one, held))
                 continue
             taken = catalogue.reason("number-taken", invoice_number=held.factuurnummer)
             pairs.append((replace(one, state="refused", reason=taken), None))
         return Matched(tuple(pairs), matched.others)
+
+    def _booked_since(self, matched: Matched) -> set[str]:
+        """The invoices of orders that were not to be booked when the shop was read: they were booked while we read."""
+        late = [one.order_number for one, held in matched.pairs if held and one.not_due and one.kind == "sale"]
+        return {
+            row.verkoopboeking_id.casefold()
+            for some in batched(late, _AT_ONCE, strict=False)
+            for row in self.place.orders.known(list(some)).values()
+            if row.verkoopboeking_id
+        }
 
 
 def _touched(one: Expected, moment: datetime | None) -> bool:

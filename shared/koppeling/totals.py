@@ -4,7 +4,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 from koppeling.compared import Expected, Line, NotCompared
-from koppeling.comparing import Comparison, vat_of
+from koppeling.comparing import Comparison, by_others, vat_of
 from koppeling.snelstart.listing import Listed
 
 _ZERO = Decimal("0.00")
@@ -71,7 +71,7 @@ class Totals:
             self._unseen["journal"] += held is not None
             return
         # What we booked ourselves went where the profile of that day sent it.
-        chosen = payments[0].journal if payments and all(paid.ours for paid in payments) else one.journal
+        chosen = payments[0].journal if payments and not by_others(one, payments) else one.journal
         self._journals.shop[str(chosen)] += one.total
         for paid in payments:
             self._journals.books[str(paid.journal)] += paid.amount

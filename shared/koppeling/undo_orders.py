@@ -32,6 +32,9 @@ Outcome = Literal["would-undo", "undone", "would-credit", "credited", "left"]
 _AT_ONCE: Final = 40
 """As many invoices are listed in one call."""
 
+_CREDITED_OTHERWISE: Final = frozenset({"amount-booked-differs"})
+"""A credit of the order stands in the books, only not as it should be."""
+
 _TRIES: Final = 5
 _PAUSE_SECONDS: Final = 5.0
 _SECONDS: Final = 58.0
@@ -216,7 +219,18 @@ class Undo:
         row = orders.get(number) or one.row
         if row.state == "credited":
             return Taken(row, "credited")
+        self._stay_paid(row)
         return Taken(row, "left", row.reason or catalogue.reason("shop-undo-credited"))
+
+    def _stay_paid(self, row: OrderRow) -> None:
+        """Refused, nothing of the credit is in the books: the order is left as it was, not to be credited later."""
+        sent = row.booking is not None and row.booking.kind == "reversal" and row.invoice is not None
+        if row.state != "refused" or not row.asked or sent or (row.reason and row.reason.code in _CREDITED_OTHERWISE):
+            return
+        with suppress(Busy, LeaseLost):
+            claim = self.place.orders.claim(row.number, clock.now())
+            if isinstance(claim, Claim):
+                claim.stay_paid(seen=row.seen)
 
     def _carried(self, claim: Claim) -> Later | None:
         # As of an import: history, behind the orders of now.

@@ -20,6 +20,7 @@ from koppeling.connections import Connections
 from koppeling.deadline import Deadline
 from koppeling.imports import Imports, Run
 from koppeling.job import Later
+from koppeling.ledger import LEASE
 from koppeling.messages import ImportMessage
 from koppeling.onboard import pause, resume
 from koppeling.orders import Orders
@@ -332,14 +333,18 @@ def test_what_an_interrupted_step_booked_is_counted_as_booked(stage: Stage, conn
 
 
 def test_two_messages_of_one_run_do_not_work_beside_each_other(stage: Stage, connected: Connected) -> None:
-    """A run under somebody's lease is left alone: the message is done with."""
+    """A run under a lease is left alone; the message comes back once that is over, for who holds it may have died."""
     _history(stage, connected, 3)
     run = _start(stage, connected)
     held = Imports(stage.table, connected.id).hold(run.id)
     assert held
-    assert _step(stage, connected, run) is None
+    later = _step(stage, connected, run)
+    assert later
+    assert later.anew
+    assert LEASE.total_seconds() - 30 < later.seconds <= LEASE.total_seconds() + 1
     held.save(held.run, release=True)
     assert _run(stage, connected, run).counts.booked == 3
+    assert _step(stage, connected, run) is None
 
 
 @contextmanager

@@ -69,7 +69,12 @@ def test_an_import_can_be_stopped_gone_on_with_and_ended(books: Books, stack: De
     assert importing.step(table(), ImportMessage(books.id, run["import"]), Deadline.after(58)) is None
     assert books.run("import", books.id, "--resume", "--no-wait", "--json").json["state"] == "running"
     assert len(stack.taken("BacklogQueueUrl")) == 1
+    stack.taken("BacklogQueueUrl")
     assert books.run("import", books.id, "--cancel", "--no-wait", "--json").json["state"] == "cancelled"
+    assert len(stack.taken("BacklogQueueUrl")) == 1
+    # As long as it has not ended it can be asked once more: else nobody could end one whose message was lost.
+    assert books.run("import", books.id, "--cancel", "--no-wait", "--json").json["state"] == "cancelled"
+    assert len(stack.taken("BacklogQueueUrl")) == 1
     _work(books, run)
     said = books.run("import", books.id, "--resume")
     assert said.code == 3

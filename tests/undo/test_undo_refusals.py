@@ -170,6 +170,30 @@ def test_a_closed_day_in_a_payment_of_many_leaves_its_orders_paid(stage: Stage, 
     demand_gone(stage, connected, *(set(numbers) - set(stay)))
 
 
+@pytest.mark.parametrize("why", ["shop-order-not-found", "period-blocked"])
+def test_a_credit_that_cannot_be_booked_leaves_the_order_paid(stage: Stage, connected: Connected, why: str) -> None:
+    """Deleted in the shop, or today is closed: the order is as it was, and is not credited later by itself."""
+    raw = thing(date=f"{datetime.now(AMSTERDAM) - timedelta(days=3):%Y-%m-%d}")
+    stage.place(connected, raw)
+    number = str(raw["number"])
+    stage.deliver(connected, number)
+    before = stage.row(connected, number)
+    if why == "shop-order-not-found":
+        stage.shop.untell(f"orders/{connected.shop_token}/{number}")
+    else:
+        stage.books.tell(f"administrations/{connected.administration}", {"blocked": [[_TODAY, _TODAY]]})
+    [taken] = undo_orders(stage, connected, number, credit=True).values()
+    assert (taken.outcome, code(taken)) == ("left", why)
+    demand_paid(stage, connected, number)
+    row = stage.row(connected, number)
+    assert (row.booking, row.payment_id) == (before.booking, before.payment_id)
+    assert (row.reversing, row.asked, row.sale, row.due_at) == (False, False, None, None)
+    stage.books.tell(f"administrations/{connected.administration}", {"blocked": []})
+    retry(connected, number)
+    demand_paid(stage, connected, number)
+    assert undo_orders(stage, connected, number)[number].outcome == "undone"
+
+
 def _day(stage: Stage, connected: Connected, number: str) -> str:
     booking = stage.row(connected, number).booking
     assert booking

@@ -1,0 +1,93 @@
+"""History beside people at work: orders taken back while a page is under way, a list that keeps shifting."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from threading import RLock
+
+import httpx
+
+from koppeling import importing, transport
+from koppeling.deadline import Deadline
+from koppeling.imports import Imports, Run
+from koppeling.messages import ImportMessage
+from tests.exactly_once.rig import AMSTERDAM, Connected, Stage
+from tests.undo.hand import demand_gone, demand_paid, history, undo_orders
+
+_SHIFTS = 5
+"""More than an import begins anew for in one go."""
+
+
+@contextmanager
+def _before(is_it: Callable[[httpx.Request], bool], act: Callable[[], bool]) -> Iterator[None]:
+    """Before each such call, until `act` says that this was the last time; all other threads' calls wait meanwhile."""
+    http, turn = transport.client(), RLock()
+    acting, over = False, False
+
+    def request(sent: httpx.Request) -> None:
+        nonlocal acting, over
+        with turn:
+            if acting or over or not is_it(sent):
+                return
+            acting = True
+            over = not act()
+            acting = False
+
+    http.event_hooks = {"request": [request]}
+    try:
+        yield
+    finally:
+        http.event_hooks = {}
+
+
+def _ended(stage: Stage, connected: Connected) -> Run:
+    first = (datetime.now(AMSTERDAM) - timedelta(days=30)).date()
+    run = importing.start(stage.table, connected.connection, first)
+    for _ in range(20):
+        if importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(58)) is None:
+            break
+        stage.room_again(connected)
+    found = Imports(stage.table, connected.id).get(run.id)
+    assert found is not None
+    return found
+
+
+def test_an_order_taken_back_while_its_page_is_under_way_stays_out(stage: Stage, connected: Connected) -> None:
+    """Not there when the page was read, booked by its webhook and taken back since: the import leaves it so."""
+    *others, last = history(stage, connected, 12, days=1)
+
+    def booked_and_taken_back() -> bool:
+        stage.deliver(connected, last)
+        assert undo_orders(stage, connected, last)[last].outcome == "undone"
+        return False
+
+    with _before(
+        lambda sent: sent.method == "POST" and sent.url.path.endswith("/verkoopboekingen"), booked_and_taken_back
+    ):
+        run = _ended(stage, connected)
+    assert run.finished
+    demand_gone(stage, connected, last)
+    demand_paid(stage, connected, *others)
+
+
+def test_a_list_that_keeps_shifting_holds_an_import_up_and_does_not_end_it(stage: Stage, connected: Connected) -> None:
+    """Orders are archived away before page after page: read from the start as often as it takes."""
+    stage.books.tell("settings", {"limits": False})
+    stage.shop.tell("settings", {"archived_default": "active"})
+    numbers = history(stage, connected, 130)
+    away = iter(numbers[:_SHIFTS])
+
+    def archive_one() -> bool:
+        number = next(away, None)
+        if number:
+            stage.change(connected, number, archived=True)
+        return number is not None
+
+    def next_page(sent: httpx.Request) -> bool:
+        return sent.url.path.endswith("/orders") and sent.url.params.get("offset", "0") != "0"
+
+    with _before(next_page, archive_one):
+        run = _ended(stage, connected)
+    assert next(away, None) is None
+    assert run.state == "done"
+    demand_paid(stage, connected, *numbers[_SHIFTS:])
