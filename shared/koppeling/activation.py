@@ -4,10 +4,12 @@ The call itself only leaves a row with the sealed koppelsleutel (functions/activ
 mint a token and name an administration, the one the connection has already if it has one. Until then nothing changes.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from koppeling import backoff, catalogue, clock, connections, onboard, partner, queues, telemetry, vault
+from koppeling import backoff, budget, catalogue, clock, connections, onboard, partner, queues, telemetry, vault
 from koppeling.charts import load
 from koppeling.connections import Connection, Connections, Credentials, Stored
 from koppeling.directory import Directory
@@ -90,6 +92,12 @@ def carry_out(table: Table, message: ActivationMessage, poll_queue_url: str) -> 
 
     Raises `Unavailable` only when not even the row could be written.
     """
+    # Else another delivery of the same message came to the end of it meanwhile.
+    with suppress(ConditionFailed):
+        _carry_out(table, message, poll_queue_url)
+
+
+def _carry_out(table: Table, message: ActivationMessage, poll_queue_url: str) -> None:
     key = Key(connections.partition(message.connection_id), f"ACTIVATION#{message.activation}")
     connection = Connections(table).get(message.connection_id)
     row = table.get(key)
@@ -97,12 +105,12 @@ def carry_out(table: Table, message: ActivationMessage, poll_queue_url: str) -> 
         return
     attempts = int(row["attempts"]) + 1
     # Due before anything is tried: a run that dies is followed by another.
-    table.update(key, {"attempts": attempts, **_due(attempts)}, condition="attribute_exists(#state)")
+    _write(table, key, {"attempts": attempts, **_due(attempts)})
     try:
         state = _done(table, connection, row, attempts)
     except Unavailable as unavailable:
         partner.forget()
-        table.update(key, {"reason": unavailable.reason.as_dict()}, condition="attribute_exists(#state)")
+        _write(table, key, {"reason": unavailable.reason.as_dict()})
         _log(message, row, "put off", unavailable.reason)
         soon = backoff.in_queue(attempts)
         if soon is not None:
@@ -132,7 +140,8 @@ def _done(table: Table, connection: Connection, row: Row, attempts: int) -> Stat
     koppelsleutel = str(vault.unseal(connection.id, "credentials", row["sealed"])["koppelsleutel"])
     credentials = replace(connection.secrets_held(), koppelsleutel=koppelsleutel)
     onboard.demand_scopes(koppelsleutel)
-    snelstart = SnelStart(koppelsleutel, partner.partner().subscription_key)
+    asked = budget.Tally()
+    snelstart = SnelStart(koppelsleutel, partner.partner().subscription_key, asked.call)
     taken = replace(
         connection,
         activated_by=row["sk"],
@@ -141,17 +150,22 @@ def _done(table: Table, connection: Connection, row: Row, attempts: int) -> Stat
     )
     try:
         if connection.pending:
-            _complete(table, connection, taken, credentials, snelstart)
+            _complete(table, connection, taken, credentials, snelstart, asked)
         else:
             _renew(table, connection, taken, snelstart)
     except ConditionFailed:
-        # Somebody gave this connection other secrets meanwhile: look again at what it has now.
+        # Meanwhile somebody gave this connection other secrets, or the old ones paused it: look again at what it is.
         raise Unavailable(catalogue.reason("koppeling-storage-unavailable")) from None
     return "done"
 
 
 def _complete(
-    table: Table, before: Connection, taken: Connection, credentials: Credentials, snelstart: SnelStart
+    table: Table,
+    before: Connection,
+    taken: Connection,
+    credentials: Credentials,
+    snelstart: SnelStart,
+    asked: budget.Tally,
 ) -> None:
     """A pending connection becomes one that books: what `onboard.add` does after both credentials are proven."""
     chart = load(snelstart)
@@ -166,13 +180,14 @@ def _complete(
     )
     onboard.twice(Connections(table), taken)
     with Workplace.open(table, taken) as place:
+        place.meter.owe(asked.made)
         place.charts.keep(chart)
         Directory(table, taken.id, credentials, place.snelstart).read_whole()
     changed: tuple[Stored, ...] = (
         *("profile", "profile_problems", "profile_checked_at", "administration"),
         *("sealed_credentials", "activated_by", "status", "paused"),
     )
-    Connections(table).activate(taken, before, *changed)
+    Connections(table).renew(taken, before, *changed)
     _go_on(table, taken)
 
 
@@ -185,7 +200,7 @@ def _renew(table: Table, before: Connection, taken: Connection, snelstart: SnelS
     if _named(company) != before.administration_id:
         raise Refused(catalogue.reason("snelstart-other-administration"))
     resumed: tuple[Stored, ...] = ("status", "paused") if before.paused and not taken.paused else ()
-    Connections(table).activate(taken, before, "sealed_credentials", "activated_by", *resumed)
+    Connections(table).renew(taken, before, "sealed_credentials", "activated_by", *resumed)
     _go_on(table, taken)
 
 
@@ -202,7 +217,8 @@ def _disconnect(table: Table, connection: Connection, *, last_try: bool) -> Stat
         token(connection.credentials().koppelsleutel, fresh=True)
     except Refused:
         reason = catalogue.reason("snelstart-disconnected")
-        Connections(table).pause(connection, reason)
+        if not Connections(table).pause_over_secrets(connection, reason):
+            return "superseded"
         telemetry.paused(connection.id, reason)
         return "done"
     still_connected = catalogue.reason("snelstart-still-connected")
@@ -231,12 +247,12 @@ def _refuse(table: Table, key: Key, reason: Reason, *, pending: bool) -> None:
 
 def _settle(table: Table, key: Key, state: State, reason: Reason | None = None, *, keep_key: bool = False) -> None:
     gone = ["due_pk", "due_at", *([] if keep_key else ["sealed"])]
-    table.update(
-        key,
-        {"state": state, "reason": reason.as_dict() if reason else None},
-        remove=gone,
-        condition="attribute_exists(#state)",
-    )
+    _write(table, key, {"state": state, "reason": reason.as_dict() if reason else None}, remove=gone)
+
+
+def _write(table: Table, key: Key, values: Row, *, remove: Iterable[str] = ()) -> None:
+    """Write on a row that is still to be carried out. `ConditionFailed` on another."""
+    table.update(key, values, remove=remove, condition="#state = :still", given={"still": "received"})
 
 
 def _log(message: ActivationMessage, row: Row, outcome: str, reason: Reason | None = None) -> None:

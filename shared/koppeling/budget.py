@@ -32,6 +32,9 @@ _PATIENCE_SECONDS = 8.0
 """How long an order waits for another one of its process before it goes back to the queue."""
 
 _AT_ONCE_SECONDS = 5.0
+_SHARED: Final = frozenset({"minute", "hour", "at-once"})
+"""Of what history may have taken so much that too little is left for orders of now."""
+
 _TOO_MANY = 429
 _WORTH_LETTING_GO = 5
 _ROW_SECONDS = 2 * 3600
@@ -168,7 +171,7 @@ class Purse:
     def _sent_away(self, wait: Wait, *, live: bool) -> Throttled:
         seconds = min(wait.seconds, _AT_ONCE_SECONDS) if wait.over == "at-once" else wait.seconds
         self._shut[live] = (_now() + seconds, wait.over)
-        if live and wait.over in {"minute", "hour"} and (self._spent or Spent()).live_wants_until < _now() + seconds:
+        if live and wait.over in _SHARED and (self._spent or Spent()).live_wants_until < _now() + seconds:
             with suppress(Throttled):
                 self._change(lambda spent: spent.live_wants(_now()))
         return _throttled(seconds)
@@ -205,6 +208,8 @@ class Purse:
     def _write(self, spent: Spent) -> bool:
         """Whether it was still as we knew it; if not, what it is now is known."""
         mark = uuid.uuid4().hex
+        # SnelStart may ask for a day of silence.
+        matters_until = max(_now(), spent.blocked_until)
         try:
             row = self.table.update(
                 self._key(),
@@ -212,7 +217,7 @@ class Purse:
                     "spent": spent.to_json(),
                     "version": self._version + 1,
                     "written": mark,
-                    "expires_at": int(_now()) + _ROW_SECONDS,
+                    "expires_at": int(matters_until) + _ROW_SECONDS,
                 },
                 condition="attribute_not_exists(#version) OR #version = :was",
                 given={"was": self._version},

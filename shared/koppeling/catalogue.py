@@ -136,11 +136,16 @@ def from_snelstart(error_code: str, message: str, *, booked_on: date | None = No
     shown = _PERSONAL.sub("…", _QUOTED.sub(_unless_a_number, message))
     known: dict[str, str | int] = {
         "error_code": error_code or "zonder code",
-        "message": shown[:_LONGEST_MESSAGE] or "zonder toelichting",
+        "message": shortened(shown) or "zonder toelichting",
         "date": on(booked_on) if booked_on else "de factuurdatum",
         "invoice_number": invoice_number or "van deze bestelling",
     }
     return reason(code, **{name: known[name] for name in facts_of(code)})
+
+
+def shortened(message: str, most: int = _LONGEST_MESSAGE) -> str:
+    """At most so many characters of a sentence, in whole words: half a name would not be known for one."""
+    return message if len(message) <= most else message[: most + 1].rpartition(" ")[0]
 
 
 def _unless_a_number(quoted: re.Match[str]) -> str:

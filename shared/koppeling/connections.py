@@ -248,15 +248,18 @@ class Connections:
             condition="attribute_exists(#sealed_credentials)",
         )
 
-    def activate(self, connection: Connection, before: Connection, *names: Stored) -> None:
-        """Write these parts with a new koppelsleutel. `ConditionFailed` when the secrets changed since `before`."""
+    def renew(self, connection: Connection, before: Connection, *names: Stored) -> None:
+        """Write these parts with new secrets. `ConditionFailed` when the secrets are others than `before` had.
+
+        Also when it was paused or resumed since, unless that is among what is written: over the old secrets, perhaps.
+        """
         row = _write(connection)
-        self._table.update(
-            _key(connection.id),
-            {name: row[name] for name in names},
-            condition="#sealed_credentials = :sealed_before",
-            given={"sealed_before": before.sealed_credentials},
-        )
+        given: Row = {"sealed_before": before.sealed_credentials}
+        condition = "#sealed_credentials = :sealed_before"
+        if "status" not in names:
+            given["status_before"] = before.status
+            condition += " AND #status = :status_before"
+        self._table.update(_key(connection.id), {name: row[name] for name in names}, condition=condition, given=given)
 
     def pause(self, connection: Connection, reason: Reason) -> Connection:
         """Stand still for this reason; an earlier reason stays, and one removed meanwhile stays removed."""
@@ -270,6 +273,23 @@ class Connections:
         except ConditionFailed:
             return self.get(connection.id) or connection
         return replace(connection, paused=reason)
+
+    def pause_over_secrets(self, connection: Connection, reason: Reason) -> bool:
+        """The same for secrets that are refused; whether they still are this connection's, and it stands still.
+
+        A run that began with the old ones may hear of that after they were renewed: nobody would resume it then.
+        """
+        held = connection.sealed_credentials
+        try:
+            self._table.update(
+                _key(connection.id),
+                {"status": "paused", "paused": reason.as_dict()},
+                condition="#status = :active AND #sealed_credentials = :held",
+                given={"active": "active", "held": held},
+            )
+        except ConditionFailed as error:
+            return bool(error.row.get("sealed_credentials") == held)
+        return True
 
     def learn(self, connection: Connection, listing: Listing) -> Connection:
         """Remember what the shop's list holds when `archived` is left out."""
@@ -340,13 +360,11 @@ class Connections:
         return datetime.fromisoformat(row["until"] if row else connection.created_at)
 
     def move_cursor(self, connection: Connection, until: datetime) -> None:
-        """Move the cursor forward; never back."""
-        moment = clock.iso(until)
+        """Move the cursor forward; never back, and not that of a connection removed meanwhile."""
+        place, moment = Key(partition(connection.id), "CURSOR"), clock.iso(until)
         try:
-            self._table.update(
-                Key(partition(connection.id), "CURSOR"),
-                {"until": moment},
-                condition="attribute_not_exists(#until) OR #until < :until",
-            )
-        except ConditionFailed:
-            return
+            self._table.update(place, {"until": moment}, condition="#until < :until")
+        except ConditionFailed as error:
+            if not error.row and self.get(connection.id):
+                with suppress(ConditionFailed):
+                    self._table.update(place, {"until": moment}, condition="attribute_not_exists(#until)")

@@ -12,7 +12,7 @@ from koppeling.booking.suggest import misfits, suggest
 from koppeling.charts import load
 from koppeling.connections import Connection, Connections, Credentials, WebhookSecrets
 from koppeling.directory import Directory
-from koppeling.failures import Failure, Refused
+from koppeling.failures import Failure, Refused, Unavailable
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.client import Shop
 from koppeling.mijnwebwinkel.models import ShopStatuses
@@ -21,7 +21,7 @@ from koppeling.settings import settings
 from koppeling.signature import new_secret, new_url_key
 from koppeling.snelstart.client import SnelStart, scopes, token
 from koppeling.snelstart.models import Chart, CompanyInfo
-from koppeling.table import Table
+from koppeling.table import ConditionFailed, Table
 from koppeling.workplace import Workplace
 
 SCOPES = (
@@ -155,7 +155,7 @@ def resume(
 
     The connection and how many orders were queued. Raises `Refused` or `Unavailable` when a credential fails.
     """
-    old = connection.credentials()
+    before, old = connection, connection.credentials()
     credentials = replace(
         old,
         shop_token=(shop_token or old.shop_token).strip(),
@@ -167,7 +167,11 @@ def resume(
     with Workplace.open(table, connection) as place:
         _demand_same(connection, place)
     connection = replace(connection, paused=None)
-    Connections(table).save(connection, "sealed_credentials", "status", "paused")
+    try:
+        Connections(table).renew(connection, before, "sealed_credentials", "status", "paused")
+    except ConditionFailed:
+        # SnelStart told of a newer koppelsleutel meanwhile, which it never tells twice.
+        raise Unavailable(catalogue.reason("koppeling-storage-unavailable")) from None
     return connection, requeue(table, connection, kept)
 
 
@@ -202,7 +206,8 @@ def stopped(row: OrderRow) -> bool:
 def kept(row: OrderRow) -> bool:
     """Whether an order stood still with its connection: what `resume` queues."""
     by_credential = row.reason is not None and row.reason.code in _CREDENTIAL_CODES
-    return row.state in ("received", "failed", "booked") or (row.state == "refused" and by_credential)
+    announced = row.state == "paid" and not row.seen
+    return row.state in ("received", "failed", "booked") or announced or (row.state == "refused" and by_credential)
 
 
 def demand_partner(operator: partner.Partner) -> None:

@@ -699,7 +699,7 @@ class Orders:
             "NOT #state IN (:booked, :paid, :credited) AND attribute_not_exists(#owner)"
             " AND attribute_not_exists(#undone_at)"
         )
-        with suppress(ConditionFailed):
+        try:
             self._table.update(
                 self.key(number),
                 values,
@@ -708,3 +708,7 @@ class Orders:
                 condition=f"attribute_not_exists(#state) OR ({untouched})",
                 given={"booked": "booked", "paid": "paid", "credited": "credited"},
             )
+        except ConditionFailed:
+            # What it is in the shop now nobody has seen: a refund shows in no list of changes.
+            with suppress(ConditionFailed):
+                self._table.update(self.key(number), {"seen": ""}, condition="#state = :paid", given={"paid": "paid"})

@@ -150,38 +150,40 @@ def _poll_window(place: Workplace, connections: Connections, queued_already: set
             start = datetime.fromisoformat(connection.created_at) - _OVERLAP
     polled = Polled()
     # A shop without archived orders cannot show what its list does with them; it is asked anew once a day.
-    first, *others = archived_choices(connection.archived_listing)
-    for window, count in _slices(place.shop, Window(start, until, first)):
+    listings = archived_choices(connection.archived_listing)
+    for part, counts in _slices(place.shop, [Window(start, until, archived) for archived in listings]):
         found: dict[str, str] = {}
-        complete = _read_window(place, window, count, found)
-        for archived in others:
-            also = replace(window, archived=archived)
-            complete &= _read_window(place, also, place.shop.count(also), found)
+        whole = True
+        for window, count in zip(part, counts, strict=True):
+            whole &= _read_window(place, window, count, found)
         queued = _queue(place, (one for one in _changed(place, found) if one not in queued_already), "poll")
+        complete = polled.complete and whole
         polled = Polled(found=polled.found + len(found), queued=polled.queued + queued, complete=complete)
-        if not complete:
+        if not whole:
             logger.warning("the shop's list kept changing while it was read", extra={"connection_id": connection.id})
-            return polled
-        connections.move_cursor(connection, window.end)
-    if connection != place.connection:
+        # The parts after one that was not read whole are queued too: what ails that one may never end.
+        if complete:
+            connections.move_cursor(connection, part[0].end)
+    if polled.complete and connection != place.connection:
         # Not sooner: a poll that failed half-way must catch up again.
         connections.learn(connection, connection.archived_listing)
     return polled
 
 
-def _slices(shop: Shop, window: Window) -> Iterator[tuple[Window, int]]:
-    """The window in parts of at most a thousand orders, oldest first, each with its count.
+def _slices(shop: Shop, windows: list[Window]) -> Iterator[tuple[list[Window], list[int]]]:
+    """Windows of the same time, in parts of at most a thousand orders together, oldest first, each with its counts.
 
     After days without an answer one reading would outlive the function; so each part is queued and the cursor moved
     before the next is read. Both ends belong to a part: what changed on the border is found twice, not missed.
     """
-    count = shop.count(window)
-    if count <= _SLICE or window.end - window.start <= _SHORTEST_SLICE:
-        yield window, count
+    counts = [shop.count(window) for window in windows]
+    start, end = windows[0].start, windows[0].end
+    if sum(counts) <= _SLICE or end - start <= _SHORTEST_SLICE:
+        yield windows, counts
         return
-    middle = window.start + (window.end - window.start) / 2
-    yield from _slices(shop, replace(window, end=middle.replace(microsecond=0)))
-    yield from _slices(shop, replace(window, start=middle.replace(microsecond=0)))
+    middle = (start + (end - start) / 2).replace(microsecond=0)
+    yield from _slices(shop, [replace(window, end=middle) for window in windows])
+    yield from _slices(shop, [replace(window, start=middle) for window in windows])
 
 
 def _read_window(place: Workplace, window: Window, before: int, found: dict[str, str]) -> bool:

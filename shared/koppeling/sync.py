@@ -50,8 +50,7 @@ def sync_order(message: OrderMessage, deadline: Deadline) -> Later | None:
     except Busy:
         return Later(_BUSY_SECONDS)
     except LeaseLost:
-        logger.warning("another run took this order over", extra=names(message))
-        return Later(_BUSY_SECONDS)
+        return _overtaken(rows, message)
 
 
 def _claimed(rows: Table, connection: Connection, deadline: Deadline, message: OrderMessage) -> Later | None:
@@ -67,6 +66,17 @@ def _claimed(rows: Table, connection: Connection, deadline: Deadline, message: O
         with Workplace.open(rows, connection, live=False) as place:
             return undoing.go_on(place, claim, deadline)
     return carry(Job(rows, connection, claim, deadline, message))
+
+
+def _overtaken(rows: Table, message: OrderMessage) -> Later | None:
+    known = Connections(rows)
+    if known.get(message.connection_id):
+        logger.warning("another run took this order over", extra=names(message))
+        return Later(_BUSY_SECONDS)
+    # The connection was removed: what this run remembered of a customer since must not stay behind.
+    known.remove(message.connection_id, booked=False)
+    logger.info("connection removed while its order was under way", extra=names(message))
+    return None
 
 
 def _asked_for(row: OrderRow, message: OrderMessage) -> bool:

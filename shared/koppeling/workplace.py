@@ -74,14 +74,15 @@ class Workplace:
     def connection_refused(self, refused: ConnectionRefused) -> Reason | None:
         """A credential was refused: ask both sides again, and pause the connection when it truly is.
 
-        None: paused. Otherwise what to try again over, for one refusal among good answers is the other side's trouble.
+        None: paused. Otherwise what to try again over: one refusal among good answers is the other side's trouble, and
+        a credential that was renewed meanwhile is not the one that was refused.
         """
         try:
             self.prove()
         except ConnectionRefused:
-            Connections(self.table).pause(self.connection, refused.reason)
-            telemetry.paused(self.connection.id, refused.reason)
-            return None
+            if Connections(self.table).pause_over_secrets(self.connection, refused.reason):
+                telemetry.paused(self.connection.id, refused.reason)
+                return None
         except (Refused, Unavailable) as other:
             return other.reason
         by_snelstart = refused.reason.code == "snelstart-key-refused"

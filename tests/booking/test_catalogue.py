@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from koppeling import reasons, reasons_own, reasons_services
-from koppeling.catalogue import FACTS, REASONS, euro, facts_of, from_snelstart, on, percentage, reason
+from koppeling.catalogue import FACTS, REASONS, euro, facts_of, from_snelstart, on, percentage, reason, without
+from koppeling.snelstart.errors import refused
+from koppeling.transport import Answer
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIXES = (
@@ -105,6 +107,24 @@ def test_unknown_codes_are_kept() -> None:
     told = from_snelstart("BOE-9999", "Klant k@example.org met NL39RABO0300065264 mag niet op '8000'")
     assert "BOE-9999: Klant … met … mag niet op '8000'" in told.sentence
     assert "Jansen" not in from_snelstart("REL-9999", "De naam 'Jansen' is te kort").sentence
+
+
+@pytest.mark.parametrize("spare", range(-5, 20))
+def test_a_long_message_ends_with_no_half_name(spare: int) -> None:
+    """Wherever a message of SnelStart is cut off: half a name is not recognised as one, so it is left out."""
+    message = f"{'x' * (270 - spare)} de naam is Wilhelmina Oosterveld-Hagedoorn"
+    refusal = refused(Answer(400, [{"errorCode": "REL-0007", "message": message}], None))
+    told = without(refusal.reason, ("Wilhelmina", "Oosterveld-Hagedoorn")).sentence
+    assert "de naam is" in told
+    assert not {"Wil", "Oost"} & {word[:length] for word in told.split() for length in (3, 4)}
+
+
+def test_a_long_quotation_is_taken_out_whole() -> None:
+    """Somebody quoted who is not on the order, where the message is cut off: not a word of it stays."""
+    message = f"{'x' * 270} bestaat al voor 'Wilhelmina van den Oosterveld-Hagedoorn te Nieuwveen', zie daar"
+    told = refused(Answer(400, [{"errorCode": "REL-0007", "message": message}], None)).reason.sentence
+    assert "bestaat al voor …" in told
+    assert "Wilhelmina" not in told
 
 
 def test_dutch_figures() -> None:

@@ -174,6 +174,30 @@ def test_an_answer_lost_on_the_way_back_buys_nothing_twice(stage: Stage, connect
     assert sum(_row(stage, connected).fine.values()) == budget.CHUNK
 
 
+def test_a_silence_that_was_asked_for_is_remembered_to_its_end(stage: Stage, connected: Connected) -> None:
+    """SnelStart names a day: the row that says so does not go before, however quiet it stays."""
+    purse = budget.purse(stage.table, connected.connection.administration_id, LIMITS["productie"])
+    purse.refused(86_400.0)
+    row = stage.table.get(stage.budget(connected))
+    assert row is not None
+    assert row["expires_at"] >= clock.now().timestamp() + 86_400
+
+
+def test_history_stands_aside_where_it_takes_the_places_of_orders_of_now(stage: Stage, connected: Connected) -> None:
+    """With a development key's five places two imports have four for as long as they buy: then they buy no more."""
+    administration, limits = connected.connection.administration_id, LIMITS["ontwikkeling"]
+    one, other, now = (Purse(stage.table, administration, limits) for _ in range(3))
+    for purse in (one, other, now):
+        purse.enter()
+        purse.enter()
+    for purse in (one, other):
+        purse.chunk(live=False)
+    with pytest.raises(Throttled):
+        now.chunk(live=True)
+    with pytest.raises(Throttled):
+        Purse(stage.table, administration, limits, one.name).chunk(live=False)
+
+
 def test_processes_that_buy_at_the_same_moment_never_buy_the_same(stage: Stage, connected: Connected) -> None:
     """Eight purses on one row: every chunk handed out is counted."""
     purses = [Purse(stage.table, connected.connection.administration_id, LIMITS["productie"]) for _ in range(8)]

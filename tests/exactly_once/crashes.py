@@ -1,7 +1,7 @@
 """Crashes and lost answers from outside our code: by the AWS client's and the HTTP client's own hooks."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, local
@@ -96,3 +96,23 @@ def wire(at: int | None = None, when: When = "before") -> Iterator[Wire]:
         for client in clients:
             client.meta.events.unregister("before-send", before_send, f"{_NAME}-sent")
             client.meta.events.unregister("after-call", after_call, f"{_NAME}-answered")
+
+
+@contextmanager
+def meanwhile(path: str, run: Callable[[], object]) -> Iterator[None]:
+    """Let something else happen inside the block: between the first HTTP request of this path and its being sent."""
+    happened = False
+
+    def request(sent: httpx.Request) -> None:
+        nonlocal happened
+        if not happened and sent.url.path.endswith(path):
+            happened = True
+            run()
+
+    http = transport.client()
+    http.event_hooks = {"request": [request]}
+    try:
+        yield
+    finally:
+        http.event_hooks = {}
+    assert happened, f"no request of {path}"

@@ -11,6 +11,7 @@ import pytest
 from koppeling import poll, queues
 from koppeling.connections import Connections
 from koppeling.failures import Unavailable
+from koppeling.mijnwebwinkel.client import Placed, Shop, Window
 from tests.exactly_once.crashes import Crash, When, wire
 from tests.exactly_once.lanes import POLL, Lanes, lanes
 from tests.exactly_once.rig import AMSTERDAM, Connected, Stage, order
@@ -159,6 +160,45 @@ def test_a_shop_that_was_away_for_days_is_caught_up_with_in_slices(
     assert set(part) | set(rest) == set(numbers)
     # The four hours before the cursor are looked at again.
     assert len(rest) <= len(numbers) - len(part) + 3
+
+
+def test_a_part_that_cannot_be_read_whole_hides_no_later_part(
+    stage: Stage, played: Lanes, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest order has no number, however often it is asked for: the cursor stays, all others are queued."""
+    numbers = _of_three_slices(played, connected, monkeypatch)
+    began, read = _cursor(stage, connected), Shop.page
+
+    def page(shop: Shop, window: Window | Placed, offset: int) -> list[dict[str, Any]]:
+        listed = read(shop, window, offset)
+        return [raw | {"number": None} if str(raw["number"]) == numbers[-1] else raw for raw in listed]
+
+    monkeypatch.setattr(Shop, "page", page)
+    assert not poll.poll(stage.table, connected.id).complete
+    assert set(_taken(played)) == set(numbers[:-1])
+    assert _cursor(stage, connected) == began
+
+
+def test_archived_orders_too_are_read_in_slices(
+    stage: Stage, played: Lanes, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shop that archives what is done has all of it outside its list: the cursor moves part by part all the same."""
+    stage.shop.tell("settings", {"archived_default": "active"})
+    Connections(stage.table).learn(connected.connection, "active-only")
+    numbers = _of_three_slices(played, connected, monkeypatch)
+    for number in numbers:
+        stage.change(connected, number, archived=True)
+    began = _cursor(stage, connected)
+    away = {"path": "/v1/orders$", "kind": "404", "store": connected.shop_token, "times": 1_000_000, "after": 2}
+    stage.shop.tell("faults", away)
+    with pytest.raises(Unavailable):
+        poll.poll(stage.table, connected.id)
+    first = set(_taken(played))
+    assert first
+    assert _cursor(stage, connected) > began
+    stage.shop.untell("faults")
+    assert poll.poll(stage.table, connected.id).complete
+    assert sorted(first | set(_taken(played))) == numbers
 
 
 @pytest.fixture

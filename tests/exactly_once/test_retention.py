@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from koppeling import clock
+from koppeling import clock, poll
 from koppeling.connections import Connections
 from koppeling.orders import Claim, Orders
 from koppeling.table import Key, Row, read_row
+from tests.exactly_once.crashes import meanwhile
 from tests.exactly_once.rig import Connected, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,3 +147,21 @@ def test_what_stays_of_a_removed_connection(stage: Stage) -> None:
     assert budget is not None
     assert budget.keys() == {"pk", "sk", "spent", "version", "written", "expires_at"}
     assert years_left(budget) * YEAR <= 2 * 3600
+
+
+def test_a_poll_that_outlives_its_connection_leaves_nothing(stage: Stage) -> None:
+    """Removed while the shop is asked: no row of it comes back."""
+    connected = stage.connect()
+    with meanwhile("/v1/orders/count", lambda: Connections(stage.table).remove(connected.id)):
+        poll.poll(stage.table, connected.id)
+    assert [row for row in everything(stage) if connected.id in str(row)] == []
+
+
+def test_an_order_that_outlives_its_connection_leaves_nothing(stage: Stage) -> None:
+    """Removed while an order is worked on: it ends, and what it remembered of its customer goes as well."""
+    connected = stage.connect()
+    number = stage.sale(connected)
+    with meanwhile(f"/v1/orders/{number}", lambda: Connections(stage.table).remove(connected.id)):
+        assert stage.deliver(connected, number) is None
+    assert [row for row in everything(stage) if connected.id in str(row)] == []
+    assert stage.effects(connected, number)[1:] == (0, 0)

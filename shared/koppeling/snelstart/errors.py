@@ -15,6 +15,9 @@ _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _TOO_MANY = 400, 
 _CLIENT_ERRORS = frozenset(range(400, 500)) - {_TIMEOUT, _TOO_MANY}
 """408 says that the request did not come through in time: no verdict on what it asked for."""
 
+_LONGEST_READ = 4_000
+"""Far longer than what is told of it: a quotation must not lose its end before it is taken out."""
+
 _NO_CODE = re.compile(r"[^A-Za-z0-9._-]")
 
 NUMBER_EXISTS = "BOE-0021"
@@ -62,7 +65,7 @@ def error_lines(body: Any) -> tuple[ErrorLine, ...]:  # noqa: ANN401 -- any JSON
         if isinstance(entry, dict):
             code = entry.get("errorCode") or entry.get("ErrorCode") or ""
             message = entry.get("message") or entry.get("Message") or ""
-            lines.append(ErrorLine(_NO_CODE.sub("", str(code))[:20], str(message)[:300]))
+            lines.append(ErrorLine(_NO_CODE.sub("", str(code))[:20], catalogue.shortened(str(message), _LONGEST_READ)))
     return tuple(lines)
 
 
