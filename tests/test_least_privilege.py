@@ -29,7 +29,7 @@ RIGHTS = {
         "dynamodb:GetItem | Table",
         _OPEN_WEBHOOK,
         _THROUGH_TABLE,
-        "sqs:SendMessage | OrderQueue",
+        "sqs:SendMessage | BacklogQueue OrderQueue",
     },
     "WorkerRole": {
         f"{_STREAMS} | WorkerLogs",
@@ -44,7 +44,7 @@ RIGHTS = {
     "PollerRole": {
         f"{_STREAMS} | PollerLogs",
         f"{_TAKING} | PollQueue",
-        "sqs:SendMessage | OrderQueue PollQueue",
+        "sqs:SendMessage | BacklogQueue OrderQueue PollQueue",
         f"{_ROWS} | ${{Table.Arn}}/index/due Table",
         _OPEN_CREDENTIALS,
         _SEAL_CREDENTIALS,

@@ -1,7 +1,8 @@
 """AWS's list prices, and what an order's operations come to by them.
 
-Ireland (eu-west-1), US dollars without VAT, as listed in November 2026, no free tier, no discount. Prices change: check
-them against aws.amazon.com before relying on a sum. Another region of the EU costs up to a tenth more.
+Ireland (eu-west-1), US dollars without VAT, no free tier, no discount, as known in November 2026 and not read off AWS's
+own pages that day. Prices change: check them at aws.amazon.com before relying on a sum. Another region of the EU costs
+up to a tenth more.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Final
 
 REGION: Final = "eu-west-1"
 LISTED: Final = "2026-11"
-"""The month these were last looked up."""
+"""The month as of which these were put down."""
 
 PRICES: Final[dict[str, float]] = {
     "api requests": 3.50e-6,
@@ -25,8 +26,9 @@ PRICES: Final[dict[str, float]] = {
 """Dollars for one: REST API Gateway, Lambda (arm64), SQS standard, DynamoDB on demand, KMS, Secrets Manager, CloudWatch
 Logs (ingested)."""
 
-MEMORY_GB: Final = 0.5
-"""Of every function, as in the template."""
+WEBHOOK_GB: Final = 0.5
+WORKER_GB: Final = 1.0
+"""Memory, as in the template."""
 
 ANSWER_SECONDS: Final = 0.05
 """How long the two APIs are taken to need for a call; a function waits for them most of its time."""
@@ -57,11 +59,11 @@ class Usage:
 
     def dollars(self) -> dict[str, float]:
         """By what they are paid for; for one order."""
-        seconds = WEBHOOK_SECONDS + self.calls * ANSWER_SECONDS * OVERHEAD
+        gb_seconds = WEBHOOK_SECONDS * WEBHOOK_GB + self.calls * ANSWER_SECONDS * OVERHEAD * WORKER_GB
         amounts = {
             "api requests": 1.0,
             "function runs": 2.0,
-            "function GB-seconds": seconds * MEMORY_GB,
+            "function GB-seconds": gb_seconds,
             "queue requests": REQUESTS_OF_QUEUE,
             "write units": self.write_units,
             "read units": self.read_units,

@@ -195,7 +195,7 @@ def requeue(table: Table, connection: Connection, wanted: Callable[[OrderRow], b
             if wanted(row):
                 yield OrderMessage(connection.id, row.number, "retry", clock.now(), uuid.uuid4().hex)
 
-    return queues.send_orders(settings().order_queue_url, messages())
+    return queues.announce(messages())
 
 
 def stopped(row: OrderRow) -> bool:

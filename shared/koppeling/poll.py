@@ -19,7 +19,6 @@ from koppeling.messages import Cause, OrderMessage, order_number
 from koppeling.mijnwebwinkel.client import Shop, Window, archived_choices
 from koppeling.mijnwebwinkel.models import Order, ShapeError
 from koppeling.orders import OrderRow
-from koppeling.settings import settings
 from koppeling.table import Table
 from koppeling.telemetry import Metric, logger
 from koppeling.workplace import Workplace
@@ -156,7 +155,8 @@ def _poll_window(place: Workplace, connections: Connections, queued_already: set
         whole = True
         for window, count in zip(part, counts, strict=True):
             whole &= _read_window(place, window, count, found)
-        queued = _queue(place, (one for one in _changed(place, found) if one not in queued_already), "poll")
+        changed = (one for one in _changed(place, found) if one not in queued_already)
+        queued = _queue(place, changed, "poll", before=len(queued_already) + polled.queued)
         complete = polled.complete and whole
         polled = Polled(found=polled.found + len(found), queued=polled.queued + queued, complete=complete)
         if not whole:
@@ -242,9 +242,9 @@ def _stale(row: OrderRow, seen_now: str) -> bool:
     return row.state == "received" or row.seen != seen_now
 
 
-def _queue(place: Workplace, numbers: Iterable[str], cause: Cause) -> int:
+def _queue(place: Workplace, numbers: Iterable[str], cause: Cause, before: int = 0) -> int:
     def messages() -> Iterator[OrderMessage]:
         for number in numbers:
             yield OrderMessage(place.connection.id, number, cause, clock.now(), uuid.uuid4().hex)
 
-    return queues.send_orders(settings().order_queue_url, messages())
+    return queues.announce(messages(), before)

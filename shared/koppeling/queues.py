@@ -1,14 +1,15 @@
 """Putting messages on the queues; what SQS did not take is told, never lost."""
 
 from collections.abc import Iterable, Sequence
-from itertools import batched
-from typing import TYPE_CHECKING
+from itertools import batched, islice
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from koppeling import aws, catalogue
 from koppeling.failures import Unavailable
 from koppeling.messages import ActivationMessage, ImportMessage, OrderMessage, PollMessage, ReconcileMessage
+from koppeling.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
@@ -17,6 +18,21 @@ _BATCH = 10
 _LONGEST_DELAY = 900
 _TRIES = 3
 """As often as an entry is sent that failed alone; boto3 itself repeats only what failed as a whole."""
+
+
+LIVE_SHARE: Final = 20
+"""Orders of one shop that are put among others' at once; what comes after them would wait for SnelStart anyhow."""
+
+
+def announce(messages: Iterable[OrderMessage], before: int = 0) -> int:
+    """Queue orders of one shop; how many. The first `LIVE_SHARE` among other shops', the rest in the slow lane.
+
+    So no shop, however many orders it brings, stands in front of another's. `before`: how many were queued just now.
+    Failures as `send_orders`.
+    """
+    left = iter(messages)
+    live = send_orders(settings().order_queue_url, islice(left, max(0, LIVE_SHARE - before)))
+    return live + send_orders(settings().backlog_queue_url, left)
 
 
 def send_orders(queue_url: str, messages: Iterable[OrderMessage]) -> int:

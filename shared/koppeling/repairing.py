@@ -14,7 +14,6 @@ from koppeling import clock, queues
 from koppeling.compared import Difference
 from koppeling.messages import OrderMessage
 from koppeling.orders import BOOKED_FIELDS
-from koppeling.settings import settings
 from koppeling.table import ConditionFailed
 from koppeling.workplace import Workplace
 
@@ -45,7 +44,7 @@ def repair(place: Workplace, differences: Iterable[Difference]) -> Repaired:
         else:
             queued[one.order_number] = None
     messages = [OrderMessage(place.connection.id, number, "retry", clock.now(), uuid.uuid4().hex) for number in queued]
-    queues.send_orders(settings().order_queue_url, messages)
+    queues.announce(messages)
     return Repaired(tuple(queued), tuple(left))
 
 

@@ -181,12 +181,13 @@ class Stage:
         """Where it stands what was bought of the administration's calls."""
         return Key(f"ADMINISTRATION#{connected.connection.administration_id}", "BUDGET")
 
-    def queued(self) -> list[OrderMessage]:
-        """Take all messages out of the order queue."""
+    def queued(self, *, slow: bool = False) -> list[OrderMessage]:
+        """Take all messages out of the order queue; `slow`: out of the slow lane."""
         found: list[OrderMessage] = []
-        while batch := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        url = self.backlog_url if slow else self.queue_url
+        while batch := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for received in batch:
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=received["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=received["ReceiptHandle"])
                 found.append(OrderMessage.from_body(received["Body"]))
         return found
 

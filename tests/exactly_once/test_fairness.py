@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from koppeling import budget, clock, queues
+from koppeling import budget, clock, poll, queues
 from koppeling.allowance import Spent
 from tests.exactly_once.crashes import wire
 from tests.exactly_once.lanes import Lanes, lanes
@@ -132,6 +132,22 @@ def test_an_order_that_failed_before_is_not_announced_by_every_poll_while_it_is_
     assert row.state == "failed", "what it says of itself stays"
     assert row.due_at is not None
     assert datetime.fromisoformat(row.due_at) - clock.now() > timedelta(hours=3)
+
+
+def test_a_poll_that_finds_many_orders_leaves_the_live_lane_to_other_shops(
+    stage: Stage, played: Lanes, noisy: Connected
+) -> None:
+    """Of 120 orders 20 stand among other shops', the rest in the slow lane; all are booked once there is room."""
+    numbers = [stage.sale(noisy) for _ in range(120)]
+    assert poll.poll(stage.table, noisy.id).queued == 120
+    in_front = [waiting.number for waiting in played.lane(stage.queue_url)]
+    assert len(in_front) == queues.LIVE_SHARE
+    behind = [waiting.number for waiting in played.lane(stage.backlog_url)]
+    assert sorted([*in_front, *behind]) == sorted(numbers)
+    stage.room_again(noisy)
+    played.pass_time(timedelta(minutes=30))
+    assert {stage.row(noisy, number).state for number in numbers} == {"paid"}
+    assert not played.waiting
 
 
 def test_every_message_names_its_shop_as_its_group(stage: Stage, played: Lanes, noisy: Connected) -> None:

@@ -36,7 +36,7 @@ def _place(stage: Stage, connected: Connected, moment: datetime, payment_status:
 
 
 def _numbers(stage: Stage) -> list[str]:
-    return sorted(message.order_number for message in stage.queued())
+    return sorted(message.order_number for message in (*stage.queued(), *stage.queued(slow=True)))
 
 
 def test_the_window_overlaps_the_one_before_and_is_closed(stage: Stage, connected: Connected) -> None:

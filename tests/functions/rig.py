@@ -39,6 +39,7 @@ class Rig:
     table_name: str
     key_id: str
     queue_url: str
+    backlog_url: str
     dynamodb: "DynamoDBClient" = field(repr=False)
     kms: "KMSClient" = field(repr=False)
     sqs: "SQSClient" = field(repr=False)
@@ -71,13 +72,17 @@ class Rig:
         )
 
     def queued(self) -> list[tuple[str, dict[str, str]]]:
-        """Take all messages out of the queue: their group and their content."""
+        """Take all messages out of both lanes: their group and their content."""
+        return [*self.taken(self.queue_url), *self.taken(self.backlog_url)]
+
+    def taken(self, queue_url: str) -> list[tuple[str, dict[str, str]]]:
+        """Take all messages out of one lane: their group and their content."""
         found: list[tuple[str, dict[str, str]]] = []
         while batch := self.sqs.receive_message(
-            QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+            QueueUrl=queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
         ).get("Messages", []):
             for message in batch:
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
                 found.append((message["Attributes"]["MessageGroupId"], json.loads(message["Body"])))
         return found
 
@@ -91,6 +96,7 @@ def local_aws() -> Iterator[Rig]:
         rig = _furnish()
         patch.setenv("TABLE_NAME", rig.table_name)
         patch.setenv("ORDER_QUEUE_URL", rig.queue_url)
+        patch.setenv("BACKLOG_QUEUE_URL", rig.backlog_url)
         yield rig
 
 
@@ -120,5 +126,5 @@ def _furnish() -> Rig:
         BillingMode="PAY_PER_REQUEST",
     )
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
-    queue_url = sqs.create_queue(QueueName="orders")["QueueUrl"]
-    return Rig("koppeling", key_id, queue_url, dynamodb, kms, sqs)
+    live, slow = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("orders", "backlog"))
+    return Rig("koppeling", key_id, live, slow, dynamodb, kms, sqs)

@@ -5,6 +5,7 @@ import string
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +55,23 @@ def headers(connection: Connection, body: str = BODY, secret: str = "", age: int
 def signed(connection: Connection, body: str = BODY, **parts: object) -> dict[str, object]:
     """A signed webhook."""
     return event(connection.id, body, headers=headers(connection, body), **parts)
+
+
+def test_a_shop_that_sends_a_flood_keeps_the_live_lane_free_for_others(fresh: Rig) -> None:
+    """Of 60 orders of one shop in a minute 50 stand among others', ten in the slow lane; nobody else's does."""
+    noisy, quiet = fresh.connect(), fresh.connect()
+    while time.time() % 60 > 50:
+        # The whole flood is to fall within one minute.
+        time.sleep(1)
+    for number in range(1001, 1061):
+        body = json.dumps({"order_number": number})
+        assert call(by_key(noisy, body))[0] == 202
+    assert call(by_key(quiet))[0] == 202
+    live, slow = fresh.taken(fresh.queue_url), fresh.taken(fresh.backlog_url)
+    assert Counter(group for group, _ in live) == {noisy.id: app.LIVE_A_MINUTE, quiet.id: 1}
+    assert [group for group, _ in slow] == [noisy.id] * 10
+    numbers = [int(content["order_number"]) for group, content in (*live, *slow) if group == noisy.id]
+    assert sorted(numbers) == list(range(1001, 1061))
 
 
 def test_a_signed_webhook_is_in_the_queue_before_it_is_accepted(fresh: Rig) -> None:

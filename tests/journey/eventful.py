@@ -120,7 +120,9 @@ def _disturb(stage: World, connected: Connected) -> None:
         ("refused", "/verkoopboekingen", {"body_contains": "Webwinkelorder 1025", "error_code": "BOE-9999"}),
         ("refused", "/relaties", {"body_contains": "kanarie1026@", "error_code": "ALG-9999"}),
         *((kind, "/verkoopboekingen", {}) for kind in ("500-after", "401", "429", "cut-before", "malformed-200")),
-        *((kind, "/relaties", {}) for kind in ("400", "503", "html-200")),
+        # Not of whoever comes first: the two above are to be refused with a sentence.
+        ("400", "/relaties", {"body_contains": generated(11, 6, first=1001)[0].email}),
+        *((kind, "/relaties", {}) for kind in ("503", "html-200")),
         ("cut-after", "/bankboekingen", {}),
     ):
         quoted = {"message": QUOTING, "times": 9} if kind == "refused" else {}
