@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from ops import asking, importing, linking, logs, output, places, reconciling, stack, troubles, undoing, watching
+from ops import (
+    asking,
+    importing,
+    linking,
+    logs,
+    output,
+    places,
+    reconciling,
+    reporting,
+    stack,
+    troubles,
+    undoing,
+    watching,
+)
 from ops.asking import PARTNER_TOKEN, SHOP_TOKEN, SNELSTART_KEY, SUBSCRIPTION_KEY
 from ops.output import Exit, could_not, wrong_use
 
@@ -624,6 +637,7 @@ def retry(
 
 app.command("import", epilog=_example(*importing.EXAMPLES))(importing.import_)
 app.command(epilog=_example(*reconciling.EXAMPLES))(reconciling.reconcile)
+app.command(epilog=_example(*reporting.EXAMPLES))(reporting.report)
 app.command(epilog=_example(*undoing.EXAMPLES))(undoing.undo)
 
 

@@ -63,7 +63,7 @@ def reconcile(
     if first is None:
         raise wrong_use("wrong-use", "--from takes a day as YYYY-MM-DD.")
     _, rows, connection = places.find(stack_name, connection_id)
-    last = last or _today()
+    last = last or today()
     if last < first:
         raise wrong_use("wrong-use", "--to lies before --from.", "Turn them round.")
     if repair and connection.paused:
@@ -91,13 +91,13 @@ def _done(
     from koppeling.workplace import Workplace
 
     with Workplace.open(rows, connection, live=False) as place:
-        done = reconciling.reconcile(place, first, last, progress=_progress, wait=_wait())
+        done = reconciling.reconcile(place, first, last, progress=progress, wait=waiting())
         if not repair or done.closes:
             return done, None
         repaired = repairing.repair(place, done.differences)
         if repaired.queued and wait:
             repairing.settled_down(place, repaired.queued, _REPAIR_SECONDS, _still)
-            done = reconciling.reconcile(place, first, last, progress=_progress, wait=_wait())
+            done = reconciling.reconcile(place, first, last, progress=progress, wait=waiting())
     return done, repaired
 
 
@@ -151,7 +151,8 @@ def _repaired_json(repaired: "Repaired") -> dict[str, Any]:
     return {"repair": {"queued": list(repaired.queued), "left": [one.as_json() for one in repaired.left]}}
 
 
-def _wait() -> "Wait":
+def waiting() -> "Wait":
+    """Waits for room in SnelStart's limits, saying so at a terminal, for an hour in all."""
     waited = 0.0
 
     def wait(seconds: float) -> None:
@@ -170,7 +171,8 @@ def _wait() -> "Wait":
     return wait
 
 
-def _progress(done: int, expected: int) -> None:
+def progress(done: int, expected: int) -> None:
+    """How far it is, at a terminal."""
     if sys.stderr.isatty():
         output.remark(f"{done} of {expected} orders read ...")
 
@@ -180,7 +182,8 @@ def _still(waiting: int) -> None:
         output.remark(f"{waiting} orders still under way ...")
 
 
-def _today() -> date:
+def today() -> date:
+    """The day it is in Amsterdam."""
     from koppeling import clock
 
     return clock.now().astimezone(clock.AMSTERDAM).date()

@@ -14,7 +14,7 @@ from tests.ops.conftest import Koppeling
 
 COMMANDS = [
     *("partner", "add", "link", "list", "show", "profile", "rotate", "pause", "resume", "remove"),
-    *("orders", "order", "preview", "retry", "import", "reconcile", "undo", "redrive"),
+    *("orders", "order", "preview", "retry", "import", "reconcile", "report", "undo", "redrive"),
     *("health", "log", "letters"),
 ]
 ID = "0123456789abcdef"
@@ -79,6 +79,8 @@ def test_help_lists_every_command(koppeling: Koppeling) -> None:
         (["profile", ID, "--set", "colour=1"], "colour"),
         (["reconcile", ID], "--from"),
         (["reconcile", ID, "--from", "gisteren"], "--from"),
+        (["report", ID], "--from"),
+        (["report", ID, "--from", "gisteren"], "--from"),
         (["profile", ID, "--set", "payment_term_days=30", "--check"], "--check"),
     ],
 )

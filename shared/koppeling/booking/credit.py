@@ -69,7 +69,7 @@ def credit_plan(
         notes=notes,
         supplied_on=_supplied_on(credit, original, day, chart),
     )
-    return negative(draw_up(_as_sale(credit), heading, profile, chart))
+    return negative(draw_up(as_sale(credit), heading, profile, chart))
 
 
 def reversal(
@@ -128,7 +128,7 @@ def _refund(order: Order, original: Original, payments: Payments | None, profile
     return settlement(gateway, method, profile, chart)
 
 
-def _as_sale(credit: Order) -> Order:
+def as_sale(credit: Order) -> Order:
     """The credit order as if it were a sale: total, lines and VAT each turned where they came negative.
 
     Whether the shop writes them negative, positive or mixed is not documented. The total is told by its sign; the

@@ -1,0 +1,149 @@
+"""The page by itself: whole, safe, readable by everybody, and the same each time."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from functools import cache
+
+import pytest
+
+from ops.report import page
+from tests.reports.reading_back import Page
+from tests.reports.samples import nothing, report, sale
+
+SALES = (
+    sale(date(2026, 2, 3), "6000.00", foreign=False),
+    sale(date(2026, 5, 3), "4000.01"),
+    sale(date(2026, 8, 3), "-50.00", "BE"),
+)
+REPORTS = {
+    "a day": report(1),
+    "a month": report(31, SALES),
+    "a year": report(365, SALES),
+    "two years": report(730, SALES, differs=False),
+    "nothing": nothing(),
+}
+
+
+@cache
+def html(name: str) -> str:
+    """One of them as a page, drawn once for all tests."""
+    return page.render(REPORTS[name])
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_tag_is_closed_and_every_id_is_one(name: str) -> None:
+    """A browser need not guess, and no chart uses another's parts."""
+    read = Page(html(name))
+    ids = read.ids()
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r'(?:url\(|href=")#([\w-]+)', html(name)))
+    assert used <= set(ids)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_nothing_is_fetched_and_nothing_runs(name: str) -> None:
+    """No address is loaded, no script is there, and the browser is told so."""
+    text = html(name)
+    read = Page(text)
+    assert not {one.tag for one in read.elements} & {"script", "link", "img", "iframe", "object", "embed"}
+    for one in read.elements:
+        for link in ("src", "href", "xlink:href", "action", "data"):
+            assert one.attributes.get(link, "#").startswith("#")
+        assert not any(each.startswith("on") for each in one.attributes)
+    assert not re.search(r"url\((?!#)|@import", text)
+    assert "default-src 'none'" in text
+
+
+def test_every_chart_has_a_name_and_its_figures_in_a_table() -> None:
+    """Who cannot see it is told what it is, and finds the numbers beside it."""
+    read = Page(html("a month"))
+    sections = [one for one in read.elements if one.tag == "section"]
+    drawn = 0
+    for section in sections:
+        for svg in section.all("svg"):
+            drawn += 1
+            assert svg.attributes["role"] == "img"
+            assert read.by_id(svg.attributes["aria-labelledby"]).text
+        assert len(section.all("table")) >= bool(section.all("svg"))
+    assert drawn == 6
+
+
+def test_the_same_figures_are_the_same_bytes() -> None:
+    """Nothing of the moment it was drawn, or of chance, is in it."""
+    assert page.render(report(31, SALES)) == page.render(report(31, SALES))
+    assert "matplotlib.org" not in page.render(report(31, SALES))
+
+
+def test_what_shops_are_called_is_text_and_no_html() -> None:
+    """Names and sentences of others cannot become tags."""
+    text = html("a month")
+    assert "De &lt;b&gt;Theepot&lt;/b&gt;" in text
+    assert "Theepot &amp; Zn." in text
+    assert "Zij &lt;ontbreekt&gt;." in text
+    assert "<ontbreekt>" not in text
+
+
+def test_figures_are_written_as_the_dutch_do() -> None:
+    """Amounts, dates and shares."""
+    read = Page(html("a year"))
+    assert "€ 66.433,65" in read.by_id("totaal-webwinkel").text
+    assert read.rows("per-dag", "data-dag")["2026-07-02"][0] == "2 juli 2026"
+    assert read.rows("landen-2026", "data-land")["2-DE-eigen"][1:5] == ["Duitsland", "dat land", "1", "€ 4.000,01"]
+    assert "100,0% van de drempel" in Page(page.render(report(31, SALES[:2]))).by_id("drempel-2026-stand").text
+    assert "gemaakt op 23 november 2026 om 14.05 uur" in read.root.text
+    assert "1 dag 1 uur" in read.by_id("tijd").text
+
+
+def test_a_verdict_stands_at_the_top() -> None:
+    """Sluitend or not, and how many differences there are."""
+    assert "Niet sluitend" in Page(html("a month")).by_id("oordeel").text
+    assert "is 1 verschil" in Page(html("a month")).by_id("oordeel").text
+    closed = Page(html("two years"))
+    assert closed.by_id("oordeel").text.startswith("✓ Sluitend")
+    assert "Geen verschillen" in closed.root.text
+    assert "btw van 3" in closed.root.text
+
+
+def test_a_period_without_anything_says_so() -> None:
+    """No empty tables and charts, but sentences."""
+    read = Page(html("nothing"))
+    told = read.root.text
+    for sentence in (
+        "In deze periode zijn geen bestellingen geplaatst",
+        "Er is in deze periode niets te boeken.",
+        "Er is in deze periode geen btw berekend.",
+        "Er staat geen bestelling stil.",
+        "Er is niets verkocht aan consumenten in andere EU-landen.",
+    ):
+        assert sentence in told
+    assert not [one for one in read.elements if one.tag in ("svg", "table")]
+
+
+def test_a_year_has_its_months_and_a_month_has_not() -> None:
+    """Subtotals only where there is more than one."""
+    assert "juli 2026" in [one.text for one in Page(html("a year")).by_id("per-dag").all("th")]
+    assert "juli 2026" not in [one.text for one in Page(html("a month")).by_id("per-dag").all("th")]
+
+
+def test_many_orders_and_differences_are_cut_short() -> None:
+    """Some numbers of a cause, some differences, and how many more there are."""
+    made = REPORTS["a month"]
+    many = replace(made.stopped[0], numbers=tuple(map(str, range(1000, 1040))))
+    done = replace(made.done, differences=made.done.differences * 300)
+    read = Page(page.render(replace(made, stopped=(many,), done=done)))
+    assert read.rows("geweigerd", "data-code")["vat-total"][3].endswith("1024 en nog 15")
+    assert len(read.by_id("verschillen").all("tr")) == 251
+    assert "En nog 50" in read.root.text
+
+
+def test_invoices_dated_outside_the_period_are_marked() -> None:
+    """They are in the table with an asterisk, and not in the chart."""
+    made = report(31)
+    late = replace(made.days[-1], day=date(2026, 11, 2))
+    read = Page(page.render(replace(made, days=(*made.days, late))))
+    assert read.rows("per-dag", "data-dag")["2026-11-02"][0] == "2 november 2026 *"
+    assert "met een sterretje" in read.root.text
+    assert "nov" not in read.by_id("dagen-titel").text + " ".join(
+        one.text for one in read.elements if one.tag == "text" and one.text.endswith("nov")
+    )
