@@ -2,8 +2,11 @@
 
 import json
 import re
+import zlib
+from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import httpx
 from botocore.awsrequest import AWSPreparedRequest
@@ -42,34 +45,69 @@ def of_http(sent: httpx.Request) -> Call:
     """A call to the shop or to SnelStart."""
     path = sent.url.path
     if path.startswith("/v1/"):
-        return Call("shop", "read the order" if _NUMBER.search(path) else f"GET {path}", sent.method, path)
+        return Call("shop", _question(path, sent.url.params), sent.method, path)
     name = f"{sent.method} {_ID.sub('', path.removeprefix('/v2'))}"
+    if name in {"POST /bankboekingen", "POST /kasboekingen"}:
+        return Call("books", _settling(sent), sent.method, path.removeprefix("/v2"))
     effect = {
         "GET /relaties": "find the customer",
         "POST /relaties": "create the customer",
         "POST /verkoopboekingen": "book the invoice",
-        "POST /bankboekingen": "settle",
-        "POST /kasboekingen": "settle",
         "GET /verkoopfacturen": "look for the invoice",
     }.get(name, name)
     return Call("books", effect, sent.method, path.removeprefix("/v2"))
 
 
+def _question(path: str, params: Mapping[str, str]) -> str:
+    if path == "/v1/orders" and "start_date" in params:
+        return "read the import page"
+    return "read the order" if _NUMBER.search(path) else f"GET {path}"
+
+
+def _settling(sent: httpx.Request) -> str:
+    together = len(json.loads(sent.content)["verkoopboekingBoekingsRegels"]) > 1
+    return "settle the batch" if together else "settle"
+
+
 def of_aws(service: str, operation: str, request: AWSPreparedRequest) -> Call:
     """A call to AWS: a write by what it writes, anything else by its operation."""
-    if operation in {"SendMessage", "SendMessageBatch"}:
-        return Call("aws", "queue the message", operation)
-    if operation != "UpdateItem":
-        return Call("aws", f"{service}.{operation}", operation)
     body = json.loads(cast("bytes", request.body or b"{}"))
+    if operation in {"SendMessage", "SendMessageBatch"}:
+        messages = [json.loads(entry["MessageBody"]) for entry in body.get("Entries", [body])]
+        return Call("aws", "queue the import" if "import" in messages[0] else "queue the message", operation)
+    named = _write(body) if operation == "UpdateItem" else f"{service}.{operation}"
+    return Call("aws", named, operation)
+
+
+def _write(body: Mapping[str, Any]) -> str:
+    """A write by what it writes."""
     sort_key, values = body["Key"]["sk"]["S"], body.get("ExpressionAttributeValues", {})
-    if sort_key == "CURSOR":
-        return Call("aws", "move the cursor", operation)
-    if sort_key.startswith(("ORDER#", "CUSTOMER#")):
-        known = _ORDER_WRITES if sort_key.startswith("ORDER#") else _CUSTOMER_WRITES
-        state = values.get(":state", {}).get("S")
-        if sort_key.startswith("ORDER#") and state in {"waiting", "skipped", "refused", "failed"}:
-            return Call("aws", "record the verdict", operation)
-        named = next((name for value, name in known if value in values), "another write")
-        return Call("aws", named, operation)
-    return Call("aws", f"write {sort_key}", operation)
+    if sort_key.startswith("IMPORT#"):
+        return _import_write(values, removes="REMOVE" in body["UpdateExpression"])
+    if sort_key.startswith("ORDER#"):
+        return _order_write(values)
+    if sort_key.startswith("CUSTOMER#"):
+        return next((name for value, name in _CUSTOMER_WRITES if value in values), "another write")
+    return "move the cursor" if sort_key == "CURSOR" else f"write {sort_key}"
+
+
+def _order_write(values: Mapping[str, Any]) -> str:
+    if ":batch" in values:
+        return "record the batch" if ":paid_at" in values else "mark the batch"
+    if values.get(":state", {}).get("S") in {"waiting", "skipped", "refused", "failed"}:
+        return "record the verdict"
+    return next((name for value, name in _ORDER_WRITES if value in values), "another write")
+
+
+def _import_write(values: Mapping[str, Any], *, removes: bool) -> str:
+    """By what the import's own row says after it."""
+    if ":lease_until" in values:
+        return "claim the import"
+    if ":finished_at" in values:
+        return "end the import"
+    if removes:
+        return "let go of the import"
+    run = json.loads(zlib.decompress(b64decode(values[":body"]["B"])))
+    if run["sending"]:
+        return "note the batch" if run["sending"]["sent_at"] else "choose the batch"
+    return "move the import on" if run["unsettled"] and (run["offset"] or run["read_whole"]) else "save the import"

@@ -1,40 +1,23 @@
-"""The fault matrix: every side effect of an order's journey by every fault, as data, and how a cell is played."""
+"""The fault matrix: every side effect of a journey by every fault, as data, and how a cell is played."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-from tests.chaos.faults import CRASHES, NOT_APPLICABLE, TROUBLE, Fault, Where
+from tests.chaos import history
+from tests.chaos.faults import CRASHES, NOT_APPLICABLE, TROUBLE, Fault
+from tests.chaos.plays import Effect, Journey, Play, Roads, delivered
 from tests.chaos.post import Letter, Post, aside
 from tests.chaos.taps import ATTEMPTS, Strike, Tap, by
-from tests.chaos.verdicts import Expected, Outcome, Violation, violations
+from tests.chaos.verdicts import Violation
 from tests.exactly_once.rig import order
 
 CREDIT, CANCELLED = 10, 5
 SETTLED = 130.0
 """Seconds after which a write without an answer has certainly ended and its run is gone."""
-_OVERTAKEN = 100.0
 _ROUNDS = 14
-
-type Journey = Literal["webhook", "poll", "sale", "lost", "credit", "reversal"]
-"""How the call of a cell comes about; `lost`: the answer to the invoice was lost before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A side effect or a question of the journey: the call that it is, and who is called."""
-
-    call: str
-    where: Where
-    journey: Journey = "sale"
-    skip: int = 0
-    """How many calls of the same kind come before it in its journey."""
-    soon: bool = True
-    """Whether the message is delivered again at once: not where that is to wait eight seconds for another run."""
-
 
 EFFECTS: Mapping[str, Effect] = MappingProxyType({
     "queue the message, by webhook": Effect("queue the message", "aws", "webhook"),
@@ -55,6 +38,7 @@ EFFECTS: Mapping[str, Effect] = MappingProxyType({
     "settle the credit": Effect("settle", "books", "credit"),
     "book the reversal": Effect("book the invoice", "books", "reversal"),
     "settle the reversal": Effect("settle", "books", "reversal"),
+    **history.EFFECTS,
 })  # fmt: skip
 
 _QUEUED = "nothing is held while a message is queued: a second one comes at the same moment, as concurrent"
@@ -65,9 +49,10 @@ CELLS_WITHOUT: Mapping[tuple[str, Fault], str] = MappingProxyType({
     ("queue the message, by poll", "overtaken"): _QUEUED,
     **{
         (effect, fault): _READ_ONLY
-        for effect in ("find the customer", "look for the invoice")
+        for effect in ("find the customer", "look for the invoice", "look for the batch")
         for fault in _WRITES_ONLY
     },
+    **history.CELLS_WITHOUT,
 })  # fmt: skip
 """Cells of the matrix that cannot be, and why; beside `NOT_APPLICABLE` of the fault to anything there."""
 
@@ -98,45 +83,6 @@ CELLS = tuple(cell for cell in matrix() if cell.why_not is None)
 """Those that can be."""
 
 
-@dataclass
-class Play:
-    """A cell being played: its orders in the shop, and what must become of them."""
-
-    post: Post
-    cell: Cell
-    expected: dict[str, Expected] = field(default_factory=dict)
-    letter: Letter | None = None
-
-    @property
-    def effect(self) -> Effect:
-        """The effect that is struck."""
-        return EFFECTS[self.cell.effect]
-
-    def placed(self, outcome: Outcome, raw: Mapping[str, Any]) -> str:
-        """Let the shop have this order; its number."""
-        number = str(raw["number"])
-        self.post.stage.place(self.post.connected, raw)
-        total, email = abs(Decimal(str(raw["price"]["total"]))), raw["debtor"]["email"].casefold()
-        self.expected[number] = Expected(number, frozenset({outcome}), total.quantize(Decimal("0.01")), email)
-        return number
-
-    def becomes(self, number: str, outcome: Outcome) -> None:
-        """The order ends otherwise."""
-        was = self.expected[number]
-        self.expected[number] = Expected(number, frozenset({outcome}), was.total, was.email)
-
-    def sent(self, number: str) -> Letter:
-        """The order's message, as a worker receives it."""
-        assert self.post.announce(number)
-        return next(letter for letter in self.post.fetch() if letter.number == number)
-
-    def wrong(self) -> list[Violation]:
-        """What is wrong in the books with the orders of this cell."""
-        post = self.post
-        post.taps.all_landed()
-        return violations(post.stage.ledger(post.connected), post.rows(), self.expected.values())
-
-
 def credit_of(raw: Mapping[str, Any], number: int, identity: str) -> dict[str, Any]:
     """A credit order of the whole of an order."""
     fields = {"number": number, "uuid": identity, "status": CREDIT, "credited_order_number": raw["number"]}
@@ -145,7 +91,7 @@ def credit_of(raw: Mapping[str, Any], number: int, identity: str) -> dict[str, A
 
 def play(post: Post, cell: Cell) -> list[Violation]:
     """Play one cell until all is quiet; what is then wrong in the books. AssertionError when nothing was struck."""
-    made = Play(post, cell)
+    made = Play(post, EFFECTS[cell.effect], cell.fault)
     post.taps.administration, post.taps.shop_token = post.connected.administration, post.connected.shop_token
     effect = made.effect
     work, meanwhile = _JOURNEYS[effect.journey](made)
@@ -183,22 +129,22 @@ def quiet(made: Play) -> list[Violation]:
     return [*made.wrong(), *(Violation("keeps coming back", letter.number) for letter in made.post.letters)]
 
 
-def _sale(made: Play) -> "_Roads":
+def _sale(made: Play) -> Roads:
     raw = order()
     number = made.placed("paid", raw)
     letter = made.sent(number)
-    return _delivered(made, letter, _meanwhile(made, letter, raw))
+    return _delivered(made, letter, raw)
 
 
-def _lost(made: Play) -> "_Roads":
+def _lost(made: Play) -> Roads:
     raw = order()
     number = made.placed("paid", raw)
     letter = made.sent(number)
     made.post.deliver(letter, by(Strike("book the invoice", "cut-after")))
-    return _delivered(made, letter, _meanwhile(made, letter, raw))
+    return _delivered(made, letter, raw)
 
 
-def _credit(made: Play) -> "_Roads":
+def _credit(made: Play) -> Roads:
     raw = order()
     number = made.placed("paid", raw)
     sale = made.sent(number)
@@ -207,10 +153,10 @@ def _credit(made: Play) -> "_Roads":
     credit = credit_of(raw, order()["number"], str(uuid.uuid4()))
     letter = made.sent(made.placed("credit", credit))
     made.becomes(number, "credited")
-    return _delivered(made, letter, _meanwhile(made, letter, None, about=number))
+    return _delivered(made, letter, None, about=number)
 
 
-def _reversal(made: Play) -> "_Roads":
+def _reversal(made: Play) -> Roads:
     raw = order()
     number = made.placed("paid", raw)
     sale = made.sent(number)
@@ -219,32 +165,14 @@ def _reversal(made: Play) -> "_Roads":
     made.post.stage.change(made.post.connected, number, status=CANCELLED)
     made.becomes(number, "reversed")
     letter = made.sent(number)
-    return _delivered(made, letter, _meanwhile(made, letter, None, about=number))
+    return _delivered(made, letter, None, about=number)
 
 
-def _delivered(made: Play, letter: Letter, meanwhile: Callable[[], None]) -> "_Roads":
-    def work(tap: Tap) -> None:
-        if made.post.deliver(letter, tap):
-            made.post.done(letter)
-
-    return work, meanwhile
-
-
-def _meanwhile(
-    made: Play, letter: Letter, raw: Mapping[str, Any] | None, *, about: str | None = None
-) -> Callable[[], None]:
-    """What happens while the delivery of `letter` is held up at the effect."""
+def _delivered(made: Play, letter: Letter, raw: Mapping[str, Any] | None, *, about: str | None = None) -> Roads:
+    """Deliver it. What may come first: a credit order before its sale; a sale's message behind its credit order's."""
     post = made.post
 
-    def again() -> None:
-        post.deliver(letter)
-
-    def overtake() -> None:
-        post.time_passes(_OVERTAKEN)
-        post.deliver(letter)
-
     def other() -> None:
-        # A credit order before its sale; or the sale's message once more, behind that of its credit.
         number = about
         if number is None and raw is not None:
             credit = credit_of(raw, order()["number"], str(uuid.uuid4()))
@@ -255,11 +183,10 @@ def _meanwhile(
         if post.deliver(overtaking):
             post.done(overtaking)
 
-    act = {"overtaken": overtake, "reordering": other}.get(made.cell.fault, again)
-    return lambda: aside(act)
+    return delivered(made, letter, other)
 
 
-def _webhook(made: Play) -> "_Roads":
+def _webhook(made: Play) -> Roads:
     raw = order()
     number = made.placed("paid", raw)
 
@@ -277,10 +204,10 @@ def _webhook(made: Play) -> "_Roads":
         while not made.post.announce(number, tap):
             tap = Tap(tap.choose, tap.action)
 
-    return work, (earlier if made.cell.fault == "reordering" else lambda: aside(second))
+    return work, (earlier if made.fault == "reordering" else lambda: aside(second))
 
 
-def _poll(made: Play) -> "_Roads":
+def _poll(made: Play) -> Roads:
     made.placed("paid", order())
 
     def work(tap: Tap) -> None:
@@ -290,14 +217,12 @@ def _poll(made: Play) -> "_Roads":
     return work, lambda: aside(made.post.poll)
 
 
-type _Roads = tuple[Callable[[Tap], None], Callable[[], None]]
-"""What is done under the tap, and what happens while its call is held up."""
-
-_JOURNEYS: Mapping[Journey, Callable[[Play], _Roads]] = MappingProxyType({
+_JOURNEYS: Mapping[Journey, Callable[[Play], Roads]] = MappingProxyType({
     "webhook": _webhook,
     "poll": _poll,
     "sale": _sale,
     "lost": _lost,
     "credit": _credit,
     "reversal": _reversal,
+    **history.JOURNEYS,
 })  # fmt: skip

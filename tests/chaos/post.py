@@ -1,6 +1,7 @@
 """The harness between the queue and the worker: real messages, delivered when, how often and in what order we like."""
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from functions.webhook import app
 from koppeling import delivery, patience, poll
 from koppeling.deadline import Deadline
 from koppeling.failures import Unavailable
+from koppeling.imports import Imports, Run
 from koppeling.orders import DONE, OrderRow, Orders
 from koppeling.table import Row, read_row
 from tests.chaos.taps import Tap, Taps
@@ -38,8 +40,9 @@ class Letter:
 
     @property
     def number(self) -> str:
-        """The order it is about."""
-        return str(json.loads(self.body)["order_number"])
+        """The order it is about, or the import."""
+        told = json.loads(self.body)
+        return str(told.get("import") or told["order_number"])
 
     @property
     def queue_arn(self) -> str:
@@ -87,6 +90,10 @@ class Post:
                 self.letters += [Letter(each["Body"], each["ReceiptHandle"], queue_url) for each in messages]
         return self.letters
 
+    def letter(self, number: str) -> Letter:
+        """The message about this order or this import."""
+        return next(letter for letter in self.fetch() if letter.number == number)
+
     def _received(self, queue_url: str) -> list[Any]:
         answer = self.stage.sqs.receive_message(
             QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN_SECONDS
@@ -121,6 +128,10 @@ class Post:
     def rows(self) -> dict[str, OrderRow]:
         """What became of each order, as our own table says it."""
         return {row.number: row for row in Orders(self.stage.table, self.connected.id).all()}
+
+    def runs(self) -> dict[str, Run]:
+        """How far each import is, as our own table says it."""
+        return {run.id: run for run in Imports(self.stage.table, self.connected.id).all()}
 
     def time_passes(self, seconds: float) -> None:
         """Set back every moment that anything still depends on; what SnelStart does late has been done by then."""
@@ -158,6 +169,8 @@ class Post:
 def _depends_on_time(row: Row) -> bool:
     if row["sk"].startswith("CUSTOMER#"):
         return "relatie_id" not in row
+    if row["sk"].startswith("IMPORT#"):
+        return "finished_at" not in row
     if not row["sk"].startswith("ORDER#"):
         return False
     return row["state"] not in DONE or "owner" in row or bool(row.get("reversing"))
@@ -172,7 +185,19 @@ def _earlier_moments(wire: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         if "M" in wire.get(mark, {}):
             inner = wire[mark]["M"]
             earlier[mark] = {"M": {**inner, "sent_at": {"S": _earlier(inner["sent_at"]["S"], seconds)}}}
+    if wire["sk"]["S"].startswith("IMPORT#"):
+        earlier["body"] = {"B": _earlier_run(wire["body"]["B"], seconds)}
     return earlier
+
+
+def _earlier_run(body: bytes, seconds: float) -> bytes:
+    """An import as it is stored: since when its batch is under way, and when it last read the customers."""
+    run = json.loads(zlib.decompress(body))
+    if run["sending"] and run["sending"]["sent_at"]:
+        run["sending"]["sent_at"] = _earlier(run["sending"]["sent_at"], seconds)
+    if run["customers_at"]:
+        run["customers_at"] = _earlier(run["customers_at"], seconds)
+    return zlib.compress(json.dumps(run).encode())
 
 
 def _earlier(moment: str, seconds: float) -> str:

@@ -36,6 +36,8 @@ _SOMETIMES = {
     "take back": "an order was cancelled or refunded after it was booked",
     "note the credit": "a credit order was booked",
     "move the cursor": "the poll's cursor moved",
+    "settle the batch": "an import settled many invoices at once",
+    "end the import": "an import came to its end",
 }
 """Calls that must have been made in any run of some length: else it proved nothing about them."""
 

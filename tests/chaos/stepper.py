@@ -79,12 +79,13 @@ class Stepper:
             self._asking.discard(index)
             self._states[index] = state
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._states[index] == "running")
+            # Not until it runs: on a busy machine it may be set aside before it has woken up.
+            self._changed.wait_for(lambda: self._states[index] != state)
 
     def _do(self, index: int, task: Callable[[], None]) -> None:
         with self._changed:
             self._own[get_ident()] = index
-            self._changed.wait_for(lambda: self._states[index] == "running")
+            self._changed.wait_for(lambda: self._states[index] != "ready")
             self._since = time.monotonic()
         try:
             task()

@@ -26,6 +26,7 @@ from botocore.httpsession import URLLib3Session
 from functions.webhook import app
 from koppeling import aws, transport
 from sandbox.world import Simulator
+from tests.chaos import pools
 from tests.chaos.calls import Call, of_aws, of_http
 from tests.chaos.faults import TROUBLE, Fault
 from tests.chaos.stepper import Stepper
@@ -117,6 +118,10 @@ class Taps:
         with self.on(tap), suppress(Crash):
             work()
         return not tap.dead
+
+    def is_tapped(self) -> bool:
+        """Whether this thread's calls go through a tap."""
+        return getattr(self._here, "tap", None) is not None
 
     def all_landed(self) -> None:
         """Wait until every write that SnelStart was to carry out late has been."""
@@ -280,7 +285,7 @@ def tapped(stage: Stage) -> Iterator[Taps]:
     http = transport.client()
     http.event_hooks = {"request": [taps.request], "response": [taps.response]}
     try:
-        with stamina.set_testing(testing=True, attempts=ATTEMPTS, cap=True):
+        with stamina.set_testing(testing=True, attempts=ATTEMPTS, cap=True), pools.in_line(taps.is_tapped):
             yield taps
     finally:
         http.event_hooks = {}

@@ -1,4 +1,4 @@
-"""Every side effect of an order's journey by every fault: one invoice, one settlement, one customer, nothing open."""
+"""Every side effect of an order's journey and of an import by every fault: all of it once, and nothing left open."""
 
 from collections.abc import Callable, Iterator
 
@@ -35,7 +35,7 @@ def test_cell(post: Callable[[str], Post], cell: Cell) -> None:
 
 
 def test_every_cell_is_played_or_says_why_not() -> None:
-    """No hole in the matrix: eighteen effects by seventeen faults, and a reason wherever one cannot be."""
+    """No hole in the matrix: twenty-nine effects by seventeen faults, and a reason wherever one cannot be."""
     whole = list(matrix())
     assert len(whole) == len(EFFECTS) * 17
     assert all(cell.why_not for cell in whole if cell not in CELLS)

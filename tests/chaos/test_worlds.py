@@ -34,3 +34,5 @@ def test_the_worlds_reached_what_they_are_about(taps: Taps) -> None:
     assert wanted <= faults
     for call in ("look for the invoice", "take back", "note the credit", "move the cursor", "record the customer"):
         assert taps.seen[call], call
+    for call in ("read the import page", "settle the batch", "record the batch", "end the import"):
+        assert taps.seen[call], call

@@ -100,6 +100,22 @@ VARIANTS = (
         ),
         {("settle", "cut-after"): "settled twice", ("create the customer", "cut-after"): "customer doubled"},
     ),
+    Variant(
+        "a batch sent before it is noted",
+        (("batches.py", "run = self.save(replace(run, sending=batch))\n            payment_id", "payment_id"),),
+        {("settle the batch", "cut-after"): "settled twice", ("settle the batch", "timeout-late"): "settled twice"},
+    ),
+    Variant(
+        "an import left to whoever holds it",
+        (
+            (
+                "importing.py",
+                "return Later(max(0.0, (busy.until - clock.now()).total_seconds()) + 1.0, anew=True)",
+                "return None",
+            ),
+        ),
+        {("claim the import", "500-after"): "import", ("read the import page", "redelivery"): "import"},
+    ),
 )
 
 

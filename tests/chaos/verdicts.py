@@ -7,6 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
 
+from koppeling.imports import Run
 from koppeling.orders import OrderRow
 from tests.exactly_once.rig import customers
 
@@ -31,6 +32,25 @@ class Expected:
     outcomes: frozenset[Outcome]
     total: Decimal
     email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One import, and what it must tell when it is done."""
+
+    run: str
+    read: int
+    page: "Page | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What becomes of the orders of an import that nobody booked before; those `later` a live run books."""
+
+    booked: int
+    refused: int
+    later: int = 0
+    """At the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +93,31 @@ def of_all(books: Mapping[str, Any], rows: Mapping[str, OrderRow], expected: lis
     due = sum((_due(order, rows.get(order.number)) for order in expected), Decimal(0))
     if not booked == settled == due:
         found.append(Violation("sums differ", found=f"shop {due}, invoices {booked}, payments {settled}"))
-    if len(payments) != len(books["invoices"]):
-        found.append(Violation("payments differ", found=f"{len(payments)} of {len(books['invoices'])} invoices"))
+    lines = sum(len(each["verkoopboekingBoekingsRegels"]) for each in payments)
+    if lines != len(books["invoices"]):
+        found.append(Violation("payments differ", found=f"{lines} of {len(books['invoices'])} invoices"))
     return found
+
+
+def wrong_imports(runs: Mapping[str, Run], expected: Iterable[Imported]) -> list[Violation]:
+    """What is wrong with what these imports tell."""
+    return [
+        Violation("import", wanted.run, str(runs[wanted.run].as_json()))
+        for wanted in expected
+        if not _as_wanted(runs[wanted.run], wanted)
+    ]
+
+
+def _as_wanted(run: Run, wanted: Imported) -> bool:
+    counts, page = run.counts, wanted.page
+    ended = run.state == "done" and run.finished and run.read_whole and not run.unsettled and run.sending is None
+    became = counts.known + counts.booked + counts.refused + counts.skipped + counts.later
+    if not ended or not counts.read == became == wanted.read:
+        return False
+    return page is None or (
+        (counts.known, counts.booked + counts.later, counts.refused) == (0, page.booked, page.refused)
+        and counts.later <= page.later
+    )
 
 
 def _outcome(order: Expected, row: OrderRow | None) -> Outcome | None:

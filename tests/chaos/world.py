@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from koppeling import budget, onboard
+from koppeling import budget, importing, onboard
 from sandbox.order_lines import identifier
 from sandbox.orders import GeneratedOrder, Kind, generate
 from tests.chaos.calls import Call
@@ -18,7 +18,7 @@ from tests.chaos.faults import TROUBLE, Fault
 from tests.chaos.post import Letter, Post
 from tests.chaos.stepper import Stepper
 from tests.chaos.taps import Tap, Taps
-from tests.chaos.verdicts import Expected, Outcome, Violation, of_all
+from tests.chaos.verdicts import Expected, Imported, Outcome, Violation, of_all, wrong_imports
 from tests.exactly_once.rig import AMSTERDAM, PROFILE, Connected, Stage
 
 ORDERS = 25
@@ -38,7 +38,8 @@ _FIRST = 1001
 _ROUNDS, _LOT, _QUIET_ROUNDS = 12, 6, 25
 _CREDITED, _TAKEN_BACK, _COMPLETED = 0.15, 0.12, 0.5
 _STRUCK, _TWICE, _ACK_LOST, _FORGOTTEN, _NO_WEBHOOK = 0.75, 0.25, 0.15, 0.1, 0.2
-_CALLS_OF_A_DELIVERY = 13
+_IMPORTED, _TOLD_BEFORE_IMPORT = 0.5, 0.3
+_CALLS_OF_A_DELIVERY, _CALLS_OF_AN_IMPORT = 13, 220
 _OF_QUESTIONS = 0.1
 """How much a plain read of our own table counts among the calls that may be struck: they are many and all alike."""
 _TIMES = (0.0, 0.0, 0.0, 20.0, 60.0, 100.0, SETTLED, 1000.0)
@@ -78,11 +79,14 @@ class World:
     seed: int
     expected: dict[str, Expected] = field(default_factory=dict)
     changes: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
+    imports: list[Imported] = field(default_factory=list)
     dead: list[Letter] = field(default_factory=list)
     deliveries: int = 0
     dead_ever: int = 0
     taps_made: int = 0
     disturbed: bool = True
+    told: float = 1 - _NO_WEBHOOK
+    """The share of orders that a webhook tells of."""
 
     def __post_init__(self) -> None:
         self.rng = Random(self.seed)  # noqa: S311 -- a sample, no secret
@@ -111,6 +115,18 @@ class World:
             elif each.kind in {"unpaid", "incomplete"} and fate < _COMPLETED:
                 self._changed(each.number, {"paid"}, status=4, payment_status="captured")
         self.post.stage.place(self.post.connected, *raws)
+        history = Random(f"{self.seed} import")  # noqa: S311 -- a sample, no secret
+        if history.random() < _IMPORTED:
+            # Early, and before most of them are told of: or there is nothing left to bring over.
+            self.told = _TOLD_BEFORE_IMPORT
+            self.changes.append((history.randrange(2), self._import))
+
+    def _import(self) -> None:
+        """The operator brings all of it over, whatever the shop tells of meanwhile."""
+        first = (datetime.now(AMSTERDAM) - timedelta(days=1)).date()
+        run = importing.start(self.post.stage.table, self.post.connected.connection, first)
+        # The shop lists no test orders.
+        self.imports.append(Imported(run.id, sum(number.isdigit() for number in self.expected)))
 
     def _credit(self, sale: GeneratedOrder, number: int) -> dict[str, Any]:
         raw = credit_of(sale.raw, number, identifier(self.rng))
@@ -137,12 +153,12 @@ class World:
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
-    def tap(self) -> Tap:
-        """What goes wrong with the next delivery, if anything: at which call, and what."""
+    def tap(self, calls: int = _CALLS_OF_A_DELIVERY) -> Tap:
+        """What goes wrong with the next delivery, if anything: at which of its `calls`, and what."""
         self.taps_made += 1
         rng = Random(f"{self.seed} {self.taps_made}")  # noqa: S311 -- a sample, no secret
         struck = self.disturbed and rng.random() < _STRUCK
-        at, left = rng.randrange(_CALLS_OF_A_DELIVERY), rng.choice((1, 1, 4))
+        at, left = rng.randrange(calls), rng.choice((1, 1, 4))
         count = 0
         same: Fault | None = None
 
@@ -171,7 +187,7 @@ class World:
         """Deliver in lots, in any order, twice over, with faults, time and changes in between."""
         rng = self.rng
         # The shop lists no test orders: of those only a webhook tells.
-        numbers = [number for number in self.expected if rng.random() > _NO_WEBHOOK or not number.isdigit()]
+        numbers = [number for number in self.expected if rng.random() < self.told or not number.isdigit()]
         rng.shuffle(numbers)
         for number in numbers:
             self.announce(number)
@@ -206,7 +222,7 @@ class World:
 
         stepper = self.post.taps.stepper
         assert stepper is not None
-        stepper.run([partial(one, letter, self.tap()) for letter in lot])
+        stepper.run([partial(one, letter, self.tap(self._calls(letter))) for letter in lot])
         self.deliveries += len(lot)
         for letter in dict.fromkeys(map(id, lot)):
             known = next(each for each in lot if id(each) == letter)
@@ -217,6 +233,10 @@ class World:
                 self.post.letters.remove(known)
                 self.dead.append(known)
                 self.dead_ever += 1
+
+    def _calls(self, letter: Letter) -> int:
+        about_all = any(each.run == letter.number for each in self.imports)
+        return _CALLS_OF_AN_IMPORT if about_all else _CALLS_OF_A_DELIVERY
 
     def quieten(self) -> list[Violation]:
         """No more faults: dead letters back, and on until nothing moves; what is then wrong."""
@@ -243,7 +263,8 @@ class World:
         """What is wrong in the books now."""
         post = self.post
         post.taps.all_landed()
-        return of_all(post.stage.ledger(post.connected), post.rows(), list(self.expected.values()))
+        found = of_all(post.stage.ledger(post.connected), post.rows(), list(self.expected.values()))
+        return [*found, *wrong_imports(post.runs(), self.imports)]
 
 
 def _possible(call: Call) -> list[Fault]:
