@@ -60,7 +60,7 @@ def _lost(made: Play) -> Roads:
 
 
 def _begun(made: Play) -> tuple[list[str], Letter]:
-    """A day of history in the shop: three orders to book, two of them of one customer, and one to refuse."""
+    """A day of history in the shop: two orders to book of a new customer, one of a regular, and one to refuse."""
     day = (datetime.now(AMSTERDAM) - timedelta(days=next(_ago))).date()
     numbers = [_placed(made, day, index) for index in range(3)]
     made.placed("refused", order(date=f"{day}", currency="USD"))
@@ -73,7 +73,7 @@ def _begun(made: Play) -> tuple[list[str], Letter]:
 
 
 def _placed(made: Play, day: date, index: int) -> str:
-    email = f"vast{day:%Y%m%d}@example.nl" if index < 2 else ""
+    email = f"nieuw{day:%Y%m%d}@example.nl" if index < 2 else "vast@example.nl"
     # Paid the same way: all of them go through one journal, and so into one batch.
     raws = (order(email, date=f"{day}") for _ in count())
     return made.placed("paid", next(raw for raw in raws if raw["payment"]["gateway_name"] == "mollie"))
