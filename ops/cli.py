@@ -32,7 +32,7 @@ from ops.output import Exit, could_not, wrong_use
 if TYPE_CHECKING:
     from koppeling.connections import Connection
     from koppeling.foreseen import Preview
-    from koppeling.orders import OrderRow
+    from koppeling.order_row import OrderRow
     from koppeling.table import Table
 
 _INTERRUPTED: Final = 130

@@ -13,7 +13,7 @@ from ops.output import wrong_use
 
 if TYPE_CHECKING:
     from koppeling.foreseen import Invoice, Outcome, Preview
-    from koppeling.orders import OrderRow
+    from koppeling.order_row import OrderRow
 
 _INDENT: Final = 4
 _DAYS: Final = re.compile(r"[0-9]{1,3}d")

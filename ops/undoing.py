@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from koppeling.connections import Connection
-    from koppeling.orders import OrderRow
+    from koppeling.order_row import OrderRow
     from koppeling.table import Table
     from koppeling.undo_orders import Outcome, Taken
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from koppeling.failures import Reason
-from koppeling.orders import OrderRow, State
+from koppeling.order_row import OrderRow, State
 
 if TYPE_CHECKING:
     from koppeling.connections import Connection, WebhookSecrets

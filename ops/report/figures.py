@@ -10,7 +10,7 @@ from typing import Final, get_args
 from koppeling.compared import Reconciled
 from koppeling.failures import Reason
 from koppeling.foreseen import Outcome
-from koppeling.orders import DONE, OrderRow
+from koppeling.order_row import DONE, OrderRow
 from ops.report.values import About, Cause, Day, Latency, Read, Report, Standing, Year
 
 BUCKETS: Final[tuple[tuple[str, float], ...]] = (

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from koppeling.compared import Expected, Line, Reconciled
 from koppeling.failures import Reason
 from koppeling.foreseen import Outcome
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 
 Standing = Literal["done", "to-book", "waiting", "stopped", "skipped"]
 """How an order stands: in the books, about to be, waiting by itself, waiting for somebody, or nothing to book."""

@@ -8,12 +8,12 @@ from koppeling import backoff, catalogue, clock, partner, watch
 from koppeling.booking.decide import Credit, Skip, Waiting
 from koppeling.booking.plan import plan
 from koppeling.booking.vat import CENT
+from koppeling.claim import LeaseLost
 from koppeling.crediting import book_credit, reverse
 from koppeling.failures import ConnectionRefused, Reason, Refused, Throttled, Unavailable, Unknown, Unsettled
 from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.job import Effect, Job, Later
 from koppeling.mijnwebwinkel.models import Order
-from koppeling.orders import LeaseLost
 from koppeling.sending import look_for_earlier_invoice, send_sale
 from koppeling.settling import settle, settled_in_batch
 from koppeling.verdict import verdict_on

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from koppeling.failures import Reason
-from koppeling.orders import Kind, State
+from koppeling.order_row import Kind, State
 from koppeling.snelstart.listing import Detail, Listed
 
 DifferenceKind = Literal[

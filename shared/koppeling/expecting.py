@@ -16,7 +16,7 @@ from koppeling.compared import Expected
 from koppeling.fingerprint import fingerprint
 from koppeling.foreseen import Preview
 from koppeling.mijnwebwinkel.models import Order, ShopStatuses
-from koppeling.orders import Booking, Kind, OrderRow
+from koppeling.order_row import Booking, Kind, OrderRow
 
 FOREIGN: Final = "buitenland"
 """The kind under which the VAT of other countries is counted: SnelStart has it as a line, not as VAT."""

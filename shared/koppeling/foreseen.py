@@ -9,7 +9,7 @@ from koppeling.booking.vat import LineKind
 from koppeling.failures import Reason
 from koppeling.fingerprint import fingerprint
 from koppeling.mijnwebwinkel.models import Order
-from koppeling.orders import Booking, OrderRow
+from koppeling.order_row import Booking, OrderRow
 
 Outcome = Literal["book", "credit", "booked", "waiting", "again", "skip", "refuse"]
 """What would become of an order now. `credit`: a credit booking, of a credit order or to take a booked order back.

@@ -17,6 +17,7 @@ from typing import Any
 from koppeling import catalogue, clock, queues
 from koppeling.batches import Batches
 from koppeling.carry import carry
+from koppeling.claim import Busy, LeaseLost
 from koppeling.connections import Connection, Connections
 from koppeling.deadline import Deadline
 from koppeling.directory import Directory
@@ -26,7 +27,7 @@ from koppeling.job import Job, Later
 from koppeling.messages import ImportMessage, OrderMessage, order_number
 from koppeling.mijnwebwinkel.client import Placed, archived_choices
 from koppeling.mijnwebwinkel.models import Order, ShapeError
-from koppeling.orders import DONE, Busy, LeaseLost, OrderRow
+from koppeling.order_row import DONE, OrderRow
 from koppeling.settings import settings
 from koppeling.table import Table
 from koppeling.telemetry import logger

@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any, Literal, Self
 
 from koppeling import clock, connections, retention
+from koppeling.claim import Busy
 from koppeling.failures import Reason
 from koppeling.ledger import FREE, MINE, Lease
-from koppeling.orders import Busy, OrderRow
+from koppeling.order_row import OrderRow
 from koppeling.table import ConditionFailed, Key, Row, Table
 
 State = Literal["running", "paused", "cancelled", "done"]

@@ -8,13 +8,14 @@ from typing import Literal
 from koppeling import backoff, catalogue, clock
 from koppeling.booking.plan import Settlement
 from koppeling.booking.vat import CENT
+from koppeling.claim import Claim
 from koppeling.connections import Connection
 from koppeling.deadline import Deadline
 from koppeling.failures import Reason
 from koppeling.fingerprint import fingerprint
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.models import Order
-from koppeling.orders import Booking, Claim
+from koppeling.order_row import Booking
 from koppeling.settings import settings
 from koppeling.table import Table
 from koppeling.verdict import waited_too_long

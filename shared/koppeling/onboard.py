@@ -16,7 +16,8 @@ from koppeling.failures import Failure, Refused, Unavailable
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.client import Shop
 from koppeling.mijnwebwinkel.models import ShopStatuses
-from koppeling.orders import OrderRow, Orders
+from koppeling.order_row import OrderRow
+from koppeling.orders import Orders
 from koppeling.settings import settings
 from koppeling.signature import new_secret, new_url_key
 from koppeling.snelstart.client import SnelStart, scopes, token

@@ -18,7 +18,7 @@ from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.messages import Cause, OrderMessage, order_number
 from koppeling.mijnwebwinkel.client import Shop, Window, archived_choices
 from koppeling.mijnwebwinkel.models import Order, ShapeError
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 from koppeling.table import Table
 from koppeling.telemetry import Metric, logger
 from koppeling.workplace import Workplace

@@ -21,7 +21,7 @@ from koppeling.foreseen import Invoice, Line, Outcome, Preview
 from koppeling.messages import order_number
 from koppeling.mijnwebwinkel.client import Placed, archived_choices
 from koppeling.mijnwebwinkel.models import Order, Payments, ShapeError, ShopStatuses
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 from koppeling.snelstart import invoices
 from koppeling.snelstart.models import Chart
 from koppeling.takeback import NotYet, Takeable, of_row, of_shop, original_of

@@ -12,7 +12,7 @@ from typing import Final
 from koppeling import catalogue, clock
 from koppeling.failures import Refused
 from koppeling.job import settle_time
-from koppeling.orders import Booking, OrderRow
+from koppeling.order_row import Booking, OrderRow
 from koppeling.snelstart import removal
 from koppeling.snelstart.client import SnelStart
 from koppeling.snelstart.listing import Listed

@@ -20,7 +20,7 @@ from koppeling.explaining import Explained, Explaining, Form
 from koppeling.failures import ConnectionRefused, Refused
 from koppeling.foreseen import Preview
 from koppeling.mijnwebwinkel.client import Placed, Shop, archived_choices
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 from koppeling.posting import posted
 from koppeling.preview import Look, Progress
 from koppeling.snelstart import listing

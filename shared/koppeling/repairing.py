@@ -13,7 +13,7 @@ from typing import Final
 from koppeling import clock, queues
 from koppeling.compared import Difference
 from koppeling.messages import OrderMessage
-from koppeling.orders import BOOKED_FIELDS
+from koppeling.order_row import BOOKED_FIELDS
 from koppeling.table import ConditionFailed
 from koppeling.workplace import Workplace
 

@@ -14,7 +14,7 @@ from koppeling.failures import Refused, Unsettled
 from koppeling.fingerprint import fingerprint
 from koppeling.job import Job, differs, settle_time
 from koppeling.mijnwebwinkel.models import Order
-from koppeling.orders import Booking, Kind
+from koppeling.order_row import Booking, Kind
 from koppeling.snelstart import invoices, relaties
 from koppeling.snelstart.errors import NUMBER_EXISTS, RELATION_UNUSABLE, SnelStartRefused, UnknownId
 from koppeling.snelstart.models import Chart

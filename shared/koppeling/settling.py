@@ -7,7 +7,7 @@ from koppeling.booking.plan import settlement
 from koppeling.deadline import WRITE_SECONDS
 from koppeling.failures import Refused, Unsettled
 from koppeling.job import Job, differs, settle_time
-from koppeling.orders import Booking
+from koppeling.order_row import Booking
 from koppeling.snelstart import invoices, payments
 from koppeling.snelstart.payments import Payment
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from koppeling import backoff, catalogue, clock, partner, patience, undoing, watch
 from koppeling.booking.decide import Ready
 from koppeling.carry import carry
+from koppeling.claim import Busy, LeaseLost
 from koppeling.connections import Connection, Connections
 from koppeling.deadline import Deadline
 from koppeling.failures import ConnectionRefused, Reason, Refused, Throttled, Unavailable
@@ -12,7 +13,8 @@ from koppeling.fingerprint import fingerprint
 from koppeling.job import Job, Later, differs, names
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.models import Order
-from koppeling.orders import Busy, LeaseLost, OrderRow, Orders
+from koppeling.order_row import OrderRow
+from koppeling.orders import Orders
 from koppeling.table import Table, table
 from koppeling.telemetry import logger
 from koppeling.verdict import Verdict, queue_orders, verdict_on, was_taken_back

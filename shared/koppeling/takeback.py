@@ -11,7 +11,7 @@ from koppeling import catalogue
 from koppeling.booking.credit import Original
 from koppeling.booking.decide import Ready, Skip, Waiting
 from koppeling.failures import Reason
-from koppeling.orders import OrderRow, Sale
+from koppeling.order_row import OrderRow, Sale
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ from typing import Final, Literal
 from koppeling import catalogue, clock
 from koppeling.calls import Calls, Wait
 from koppeling.carry import carry
+from koppeling.claim import Busy, Claim, LeaseLost
 from koppeling.deadline import Deadline
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable, Unknown
 from koppeling.job import Job, Later
 from koppeling.ledger import Undoing
 from koppeling.messages import OrderMessage
-from koppeling.orders import Busy, Claim, LeaseLost, OrderRow, Orders
+from koppeling.order_row import OrderRow
+from koppeling.orders import Orders
 from koppeling.provable import Ours, booked, identified, ours
 from koppeling.snelstart.listing import Listed, invoices_numbered
 from koppeling.snelstart.removal import Paid

@@ -11,11 +11,12 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from koppeling import catalogue, clock
+from koppeling.claim import Claim
 from koppeling.deadline import WRITE_SECONDS, Deadline
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable, Unknown
 from koppeling.job import Later
 from koppeling.ledger import Undoing
-from koppeling.orders import Booking, Claim, OrderRow
+from koppeling.order_row import Booking, OrderRow
 from koppeling.provable import is_one_of_ours
 from koppeling.snelstart import removal
 from koppeling.snelstart.errors import SnelStartRefused

@@ -8,7 +8,7 @@ from koppeling.failures import Reason
 from koppeling.job import Job, names
 from koppeling.ledger import Mark
 from koppeling.messages import OrderMessage
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 from koppeling.telemetry import Metric, logger
 
 UNKNOWN_TOO_LONG: Final = timedelta(minutes=30)

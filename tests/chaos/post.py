@@ -14,7 +14,8 @@ from koppeling import delivery, patience, poll
 from koppeling.deadline import Deadline
 from koppeling.failures import Unavailable
 from koppeling.imports import Imports, Run
-from koppeling.orders import DONE, OrderRow, Orders
+from koppeling.order_row import DONE, OrderRow
+from koppeling.orders import Orders
 from koppeling.table import Row, read_row
 from tests.chaos.taps import Tap, Taps
 from tests.exactly_once.rig import Connected, Stage

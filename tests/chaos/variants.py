@@ -37,14 +37,14 @@ VARIANTS = (
     Variant(
         "no write-ahead mark",
         (
-            ("orders.py", '"invoice": Mark(clock.now()).as_dict(),', '"invoice": None,'),
+            ("claim.py", '"invoice": Mark(clock.now()).as_dict(),', '"invoice": None,'),
             (
-                "orders.py",
+                "claim.py",
                 'if settling:\n            values["settlement"] = Mark(clock.now()).as_dict()',
                 'if settling:\n            values["settlement"] = None',
             ),
             (
-                "orders.py",
+                "claim.py",
                 'self._write({"settlement": Mark(clock.now()).as_dict()}',
                 'self._write({"settlement": None}',
             ),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from koppeling.imports import Run
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 from tests.exactly_once.rig import customers
 
 type Outcome = Literal["paid", "credited", "credit", "reversed", "waiting", "skipped", "refused"]

@@ -21,7 +21,8 @@ from koppeling import aws, budget, delivery, onboard, partner, patience
 from koppeling.connections import Connection, Connections
 from koppeling.deadline import Deadline
 from koppeling.messages import OrderMessage
-from koppeling.orders import OrderRow, Orders
+from koppeling.order_row import OrderRow
+from koppeling.orders import Orders
 from koppeling.settings import settings
 from koppeling.snelstart.client import SnelStart
 from koppeling.sync import Later, sync_order

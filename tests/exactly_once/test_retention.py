@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from koppeling import clock, poll
+from koppeling.claim import Claim
 from koppeling.connections import Connections
-from koppeling.orders import Claim, Orders
+from koppeling.orders import Orders
 from koppeling.table import Key, Row, read_row
 from tests.exactly_once.crashes import meanwhile
 from tests.exactly_once.rig import Connected, Stage

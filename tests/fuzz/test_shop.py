@@ -16,7 +16,8 @@ from koppeling.booking.plan import plan
 from koppeling.failures import Refused, Unavailable
 from koppeling.messages import order_number
 from koppeling.mijnwebwinkel.models import Order, OrderStatus, Payments, ShapeError, ShopStatuses
-from koppeling.orders import OrderRow, Orders
+from koppeling.order_row import OrderRow
+from koppeling.orders import Orders
 from sandbox.orders import generate
 from tests.booking.world import chart, profile
 from tests.exactly_once.rig import Connected, Stage, environment, order

@@ -11,9 +11,10 @@ import boto3
 import httpx
 
 from koppeling import clock
+from koppeling.claim import Claim
 from koppeling.deadline import Deadline
 from koppeling.messages import OrderMessage
-from koppeling.orders import Claim, Orders
+from koppeling.orders import Orders
 from koppeling.sync import sync_order
 from koppeling.table import Table, read_row
 from sandbox.books_run import BooksClient

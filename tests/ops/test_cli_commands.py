@@ -8,8 +8,9 @@ import boto3
 import pytest
 
 from koppeling import catalogue, clock
+from koppeling.claim import Claim
 from koppeling.messages import OrderMessage
-from koppeling.orders import Claim, Orders
+from koppeling.orders import Orders
 from koppeling.table import Table
 from sandbox.books_state import DEFAULT_SUBSCRIPTION_KEY
 from tests.ops.shop import PARTNER_TOKEN, SHOP_TOKEN

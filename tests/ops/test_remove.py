@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from koppeling import catalogue, clock
-from koppeling.orders import Booking, Claim
+from koppeling.claim import Claim
+from koppeling.order_row import Booking
 from ops.cli import run
 from tests.ops.desk import Books
 

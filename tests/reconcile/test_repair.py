@@ -2,7 +2,7 @@
 
 from koppeling import repairing
 from koppeling.compared import Difference, DifferenceKind
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 from koppeling.workplace import Workplace
 from tests.booking.world import line, paid
 from tests.reconcile.planting import PLANTED

@@ -10,7 +10,7 @@ from koppeling import clock
 from koppeling.connections import partition
 from koppeling.deadline import Deadline
 from koppeling.failures import Failure, Reason
-from koppeling.orders import OrderRow
+from koppeling.order_row import OrderRow
 from koppeling.table import Key
 from tests.exactly_once.rig import Connected, Stage
 from tests.regimes import winkel

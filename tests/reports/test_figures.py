@@ -14,7 +14,7 @@ from koppeling.catalogue import reason
 from koppeling.compared import DifferenceKind
 from koppeling.failures import Refused
 from koppeling.foreseen import Outcome
-from koppeling.orders import Booking, OrderRow, Sale, State
+from koppeling.order_row import Booking, OrderRow, Sale, State
 from ops.report import abroad, dutch, figures
 from ops.report.figures import causes, latency
 from ops.report.values import Read, Standing

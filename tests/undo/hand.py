@@ -11,7 +11,8 @@ from koppeling.connections import Connections
 from koppeling.deadline import Deadline
 from koppeling.imports import Imports, Run
 from koppeling.messages import ImportMessage, OrderMessage
-from koppeling.orders import OrderRow, Orders
+from koppeling.order_row import OrderRow
+from koppeling.orders import Orders
 from koppeling.sync import sync_order
 from koppeling.undo_orders import Taken, Undo, selected
 from koppeling.workplace import Workplace
