@@ -250,7 +250,7 @@ def _store(reference: Reference, action: str, koppelsleutel: str, now: float) ->
                 "expires_at": {"N": str(int(now) + KEPT_SECONDS)},
             },
         )
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, KeyError) as error:  # KeyError: an answer that is none
         _unavailable("store", error)
     logger.info("activation kept", extra={"connection_id": connection_id, "activation": activation, "action": action})
     return ActivationMessage(connection_id, activation)

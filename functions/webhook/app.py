@@ -230,7 +230,7 @@ def _read(connection_id: str, held: Credentials | None, now: float) -> Credentia
         if held is not None and held.sealed == sealed:
             return replace(held, read_at=now)
         plain = _opened(connection_id, sealed)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, KeyError) as error:  # KeyError: an answer that is none
         _unavailable("credentials", error)
     if not sealed:
         return Credentials((new_secret(),), new_url_key(), now, sealed)
@@ -297,8 +297,8 @@ def _enqueue(message: OrderMessage, queue_url: str) -> None:
             QueueUrl=queue_url,
             MessageBody=message.to_body(),
             MessageGroupId=message.connection_id,
-        )
-    except (BotoCoreError, ClientError) as error:
+        )["MessageId"]
+    except (BotoCoreError, ClientError, KeyError) as error:  # KeyError: nothing says that it was taken
         _unavailable("queue", error)
 
 

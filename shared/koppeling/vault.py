@@ -32,7 +32,7 @@ def seal(connection_id: str, purpose: Purpose, secret: dict[str, object]) -> byt
             Plaintext=json.dumps(secret).encode(),
             EncryptionContext={"connection": connection_id, "purpose": purpose},
         )["CiphertextBlob"]
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, KeyError) as error:  # KeyError: an answer that is none
         raise Unavailable(catalogue.reason("koppeling-storage-unavailable")) from error
 
 
@@ -47,7 +47,7 @@ def unseal(connection_id: str, purpose: Purpose, sealed: bytes) -> dict[str, obj
         plain = aws.kms().decrypt(
             CiphertextBlob=sealed, EncryptionContext={"connection": connection_id, "purpose": purpose}
         )["Plaintext"]
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, KeyError) as error:  # KeyError: an answer that is none
         raise Unavailable(catalogue.reason("koppeling-storage-unavailable")) from error
     secret: dict[str, object] = json.loads(plain)
     with _lock:

@@ -57,7 +57,12 @@ def worker(first: int, step: int, worlds: int) -> None:
         for seed in range(first, first + step * worlds, step):
             taps.seen.clear()
             taps.struck.clear()
-            print(json.dumps(_told(play(made, taps, seed), taps.seen, taps.struck)), flush=True)  # noqa: T201 -- to our parent
+            try:
+                played = play(made, taps, seed)
+            except BaseException as error:
+                error.add_note(f"in the world of seed {seed}")
+                raise
+            print(json.dumps(_told(played, taps.seen, taps.struck)), flush=True)  # noqa: T201 -- to our parent
 
 
 def _told(result: Result, seen: Counter[str], struck: Counter[tuple[str, Any]]) -> Json:

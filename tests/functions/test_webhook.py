@@ -57,6 +57,23 @@ def signed(connection: Connection, body: str = BODY, **parts: object) -> dict[st
     return event(connection.id, body, headers=headers(connection, body), **parts)
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "part"), [("keys", "kms.Decrypt", "Plaintext"), ("queue", "sqs.SendMessage", "MessageId")]
+)
+def test_an_answer_of_aws_that_is_none_is_no_yes(fresh: Rig, service: str, operation: str, part: str) -> None:
+    """A 200 without what it should hold: 503, so that the sender sends it again."""
+    connection = fresh.connect()
+    events = getattr(app.clients(), service).meta.events
+
+    def garble(parsed: dict[str, object], **_: object) -> None:
+        parsed.pop(part, None)
+
+    events.register(f"after-call.{operation}", garble)
+    assert call(signed(connection))[0] == 503
+    events.unregister(f"after-call.{operation}", garble)
+    assert call(signed(connection))[0] == 202
+
+
 def test_a_shop_that_sends_a_flood_keeps_the_live_lane_free_for_others(fresh: Rig) -> None:
     """Of 60 orders of one shop in a minute 50 stand among others', ten in the slow lane; nobody else's does."""
     noisy, quiet = fresh.connect(), fresh.connect()
