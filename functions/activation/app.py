@@ -288,11 +288,11 @@ def _not_stored(why: str) -> Never:
     raise NotKept(HTTPStatus.SERVICE_UNAVAILABLE, why)
 
 
-def _unavailable(what: str, error: BotoCoreError | ClientError) -> Never:
+def _unavailable(what: str, error: Exception) -> Never:
     raise NotKept(HTTPStatus.SERVICE_UNAVAILABLE, f"{what}: {_code(error)}") from error
 
 
-def _code(error: BotoCoreError | ClientError) -> str:
+def _code(error: Exception) -> str:
     # The code or class alone: AWS's sentences may repeat what was asked.
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
