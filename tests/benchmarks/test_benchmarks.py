@@ -110,7 +110,7 @@ def test_the_price_of_an_order_names_every_service_it_pays() -> None:
     dollars = usage.dollars()
     assert set(dollars) == set(prices.PRICES)
     assert dollars["write units"] == pytest.approx(8 * 0.705e-6)
-    assert dollars["function GB-seconds"] == pytest.approx((0.02 + 5 * 0.05 * 1.25) * 0.5 * 13.3334e-6)
+    assert dollars["function GB-seconds"] == pytest.approx((0.02 * 0.5 + 5 * 0.05 * 1.25) * 13.3334e-6)
 
 
 def measured(value: float) -> Measured:
