@@ -2,7 +2,8 @@
 
 Calls are bought in chunks before they are made and lose their worth after `LIFETIME` seconds. What was bought is
 counted in buckets of time; a bucket counts in full for as long as any call bought in it may still be inside the
-vendor's window, so that no sliding window of the vendor ever holds more calls than it allows. An hour's calls so
+vendor's window, so that no sliding window of the vendor ever holds more calls than it allows. A process takes out
+again what it bought and let lapse. An hour's calls so
 last 3,673 s instead of 3,600, which with the spare part leaves 96 % of them to use.
 """
 
@@ -24,7 +25,7 @@ _MINUTE, _HOUR = 60, 3600
 _SPARE = 0.02
 """Of every limit, left unbought: clocks of functions differ, and adding a connection asks before it can pay."""
 
-_HISTORY_LEAVES_OF_A_MINUTE, _HISTORY_LEAVES_OF_AN_HOUR = 0.10, 0.02
+_HISTORY_LEAVES_OF_A_MINUTE, _HISTORY_LEAVES_OF_AN_HOUR = 0.10, 0.01
 """What history must leave for orders of now. Small, for as soon as those find too little they shut history out."""
 
 _LIVE_WANTS_SECONDS = 90.0
@@ -130,6 +131,14 @@ class Spent:
             coarse=_counted(coarse, int(now // _COARSE), calls),
         )
 
+    def returned(self, calls: int, bought_at: float) -> Self:
+        """Calls that were bought then and never made, nor ever will be; what no longer counts is left as it is."""
+        return replace(
+            self,
+            fine=_less(self.fine, int(bought_at // _FINE), calls),
+            coarse=_less(self.coarse, int(bought_at // _COARSE), calls),
+        )
+
     def let_go(self, name: str) -> Self:
         """A process has nothing under way any more."""
         return replace(self, holds={one: hold for one, hold in self.holds.items() if one != name})
@@ -203,6 +212,10 @@ def _wait(bought: Mapping[int, int], size: int, window: int, room: float, now: f
 
 def _counted(bought: Mapping[int, int], bucket: int, calls: int) -> dict[int, int]:
     return {**bought, bucket: bought.get(bucket, 0) + calls}
+
+
+def _less(bought: Mapping[int, int], bucket: int, calls: int) -> dict[int, int]:
+    return {**bought, bucket: max(0, bought[bucket] - calls)} if bucket in bought else dict(bought)
 
 
 def _packed(bought: Mapping[int, int]) -> list[int]:

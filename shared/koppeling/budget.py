@@ -47,6 +47,11 @@ class _Chunk:
     calls: int
     until: float
 
+    @property
+    def bought_at(self) -> float:
+        """When it was bought (seconds since 1970)."""
+        return self.until - LIFETIME
+
 
 @dataclass(slots=True)
 class Purse:
@@ -61,6 +66,8 @@ class Purse:
     _wanting: int = 0
     _under_way: int = 0
     _loose: list[_Chunk] = field(default_factory=list)
+    _lapsed: list[_Chunk] = field(default_factory=list)
+    """What nobody used in time: taken out of the row with the next purchase."""
     _spent: Spent | None = None
     _version: int = 0
     _shut: dict[bool, tuple[float, str]] = field(default_factory=dict)
@@ -74,15 +81,20 @@ class Purse:
 
     def leave(self, chunk: _Chunk | None) -> None:
         """An order less; what it did not use is for the next."""
-        if chunk and chunk.calls:
-            with self._turn:
-                self._loose.append(chunk)
+        if chunk:
+            self.give_back(chunk)
         with self._room:
             self._under_way -= 1
             idle = self._under_way == 0
             self._room.notify()
         if idle:
             self._let_go()
+
+    def give_back(self, chunk: _Chunk) -> None:
+        """What an order did not use; the order may not use it any more."""
+        if chunk.calls:
+            with self._turn:
+                self._loose.append(chunk)
 
     def chunk(self, *, live: bool) -> _Chunk:
         """Calls for one order: out of the purse, or bought. `Throttled` when there are none to be had now."""
@@ -115,6 +127,7 @@ class Purse:
 
     def _out_of_purse(self) -> _Chunk | None:
         now = _now()
+        self._lapsed += [chunk for chunk in self._loose if chunk.until <= now]
         self._loose = [chunk for chunk in self._loose if chunk.until > now]
         hold = (self._spent or Spent()).holds.get(self.name)
         if self._at_hand() < _ENOUGH or not hold or hold.at_once < self._under_way:
@@ -138,32 +151,33 @@ class Purse:
             raise _throttled(left)
         with self._room:
             wanted, buyer = CHUNK * max(1, self._wanting), Buyer(self.name, self._under_way, live)
-        until = _now() + LIFETIME
         # None at all where only more orders are under way than were told of.
-        calls = max(0, wanted - self._at_hand())
-        wait = self._buy(calls, buyer)
-        if wait and wanted > CHUNK:
-            calls = max(0, CHUNK - self._at_hand())
-            wait = self._buy(calls, buyer)
-        if wait:
-            raise self._sent_away(wait, live=live)
-        if calls:
-            self._loose.append(_Chunk(calls, until))
+        bought = self._buy(max(0, wanted - self._at_hand()), buyer)
+        if isinstance(bought, Wait) and wanted > CHUNK:
+            bought = self._buy(max(0, CHUNK - self._at_hand()), buyer)
+        if isinstance(bought, Wait):
+            raise self._sent_away(bought, live=live)
+        if bought.calls:
+            self._loose.append(bought)
         return self._taken()
 
-    def _buy(self, calls: int, buyer: Buyer) -> Wait | None:
+    def _buy(self, calls: int, buyer: Buyer) -> _Chunk | Wait:
         """Buy, or how long to wait. What this process remembers is believed only as long as it says yes."""
         asked = self._spent is None
         for tried in range(_TRIES):
-            spent = self._spent or self._read()
-            outcome = spent.buy(calls, buyer, self.limits, _now())
+            spent, now = self._spent or self._read(), _now()
+            for chunk in self._lapsed:
+                spent = spent.returned(chunk.calls, chunk.bought_at)
+            outcome = spent.buy(calls, buyer, self.limits, now)
             if isinstance(outcome, Wait):
                 if asked:
                     return outcome
                 self._spent, asked = None, True
                 continue
+            # Whether a write that failed was carried out is not always known, and nothing may be taken out twice.
+            self._lapsed.clear()
             if self._write(outcome):
-                return None
+                return _Chunk(calls, now + LIFETIME)
             asked = True
             time.sleep(random.uniform(0, 0.01) * tried)  # noqa: S311 -- spreading, no secret
         return Wait(1.0, "busy")
@@ -263,7 +277,10 @@ class Meter:
                 raise _throttled(left)
             self._purse.enter()
             self._entered = True
-        if self._chunk is None or self._chunk.calls == 0 or self._chunk.until < _now():
+        if self._chunk is not None and self._chunk.until < _now():
+            self._purse.give_back(self._chunk)
+            self._chunk = None
+        if self._chunk is None or self._chunk.calls == 0:
             self._chunk = self._purse.chunk(live=self._live)
         self._chunk.calls -= 1
         self.made += 1

@@ -32,20 +32,28 @@ def _refused(spent: Spent, calls: int, now: float, buyer: Buyer | None = None, l
 @given(seed=st.integers(0, 2**32), greed=st.floats(0.05, 30.0))
 @settings(max_examples=200, deadline=None)
 def test_no_sliding_window_ever_holds_more_calls_than_allowed(seed: int, greed: float) -> None:
-    """Calls bought at any moments and made as late as they may be: never over a minute's or an hour's limit."""
+    """Calls bought at any moments, made as late as they may be or returned: never over a minute's or hour's limit."""
     dice = random.Random(seed)  # noqa: S311 -- a sample, no secret
     spent, now = Spent(), NOW
     minute: deque[float] = deque()
     hour: deque[float] = deque()
     made: list[float] = []
+    lapsed: list[tuple[int, float]] = []
     for _ in range(400):
         now += dice.expovariate(1 / greed)
         calls = dice.choice((1, 2, 4, 8))
         outcome = spent.buy(calls, Buyer("one", 1), _SMALL, now)
         if isinstance(outcome, Wait):
             continue
+        unused = dice.choice((0, 0, calls // 2, calls))
+        lapsed.append((unused, now))
         spent = Spent.from_json(outcome.to_json())
-        made += [now + dice.choice((0.0, LIFETIME + _CONNECTS, dice.uniform(0, LIFETIME))) for _ in range(calls)]
+        if dice.random() < 0.3:
+            for each in lapsed:
+                spent = spent.returned(*each)
+            lapsed.clear()
+        late = (0.0, LIFETIME + _CONNECTS, dice.uniform(0, LIFETIME))
+        made += [now + dice.choice(late) for _ in range(calls - unused)]
     for at in sorted(made):
         minute.append(at)
         hour.append(at)
@@ -83,6 +91,15 @@ def test_at_least_95_percent_of_an_hours_calls_are_put_to_use() -> None:
         else:
             spent, calls = outcome, calls + 4
     assert calls / hours >= 0.95 * PRODUCT.per_hour
+
+
+def test_what_was_never_used_is_room_again_and_counts_no_less_than_nothing() -> None:
+    """Returned calls can be bought at once; what has left the row meanwhile, or was never in it, changes nothing."""
+    spent = _bought(Spent(), 490, NOW)
+    assert _refused(spent, 4, NOW).over == "minute"
+    _bought(spent.returned(4, NOW), 4, NOW)
+    assert spent.returned(4, NOW - 7200) == spent
+    assert sum(spent.returned(1000, NOW).fine.values()) == 0
 
 
 def test_history_leaves_room_and_stands_aside_once_an_order_of_now_finds_none() -> None:

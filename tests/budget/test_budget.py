@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 
 from koppeling import budget, clock, partner
-from koppeling.allowance import LIMITS, Buyer, Spent
-from koppeling.budget import Purse
+from koppeling.allowance import LIFETIME, LIMITS, Buyer, Spent
+from koppeling.budget import Meter, Purse
 from koppeling.failures import Throttled
 from koppeling.poll import poll
 from koppeling.sync import Later
@@ -73,6 +73,27 @@ def test_ten_orders_at_once_buy_together(stage: Stage, connected: Connected) -> 
     assert row["version"] <= 10
     assert sum(_row(stage, connected).fine.values()) <= 44
     assert stage.books.ask("calls", administration=connected.administration)["refused_429"] == 0
+
+
+def test_calls_that_lapsed_unused_are_taken_out_with_the_next_purchase(
+    stage: Stage, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of the purse or out of an order's hand: one write, and only what may still be used counts."""
+    purse = Purse(stage.table, connected.administration, LIMITS["productie"])
+    meter = Meter(purse, live=True)
+    with meter.call():
+        pass
+    ended = purse.chunk(live=True)
+    purse.give_back(ended)
+    assert sum(_row(stage, connected).fine.values()) == 8
+    later = time.time() + LIFETIME + 1
+    monkeypatch.setattr(budget, "_now", lambda: later)
+    with meter.call():
+        pass
+    row = _row(stage, connected)
+    # One was made of the first eight; four more were bought now.
+    assert (sum(row.fine.values()), sum(row.coarse.values())) == (5, 5)
+    assert (stage.table.get(stage.budget(connected)) or {})["version"] == 3
 
 
 def test_an_order_that_finds_no_room_is_put_off_unharmed_and_counts_as_no_failure(
