@@ -161,8 +161,8 @@ class Simulator:
         """Count, limit, strike, work, wait: the life of one call."""
         key = str(whose.id) if whose else ""
         traffic = self.gate.of(key)
-        traffic.seen(request.method, path)
-        traffic.running += 1
+        limited = traffic.seen(request.method, path)
+        traffic.running += limited
         traffic.most_running = max(traffic.most_running, traffic.running)
         try:
             response = self._over_limit(traffic, path, whose)
@@ -171,7 +171,7 @@ class Simulator:
                 response = await self._struck(fault, work) if fault else self._worked(work)
             await asyncio.sleep(self.books.settings.latency_ms / 1000)
         finally:
-            traffic.running -= 1
+            traffic.running -= limited
         if not isinstance(response, _Cut):
             traffic.statuses[response.status_code] += 1
         return response

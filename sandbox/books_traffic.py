@@ -34,21 +34,26 @@ def part_of(method: str, path: str) -> str:
 
 @dataclass
 class Traffic:
-    """Every call of one administration, served or not."""
+    """Every call of one administration, served or not.
 
-    started: list[float] = field(default_factory=list)  # monotonic; API calls only, the token endpoint has no limit
+    The limits are those of the API's product; the token endpoint is another host's and has none of them.
+    """
+
+    started: list[float] = field(default_factory=list)  # monotonic; what has a limit
     admitted: deque[float] = field(default_factory=deque)  # what counts towards the limits, last hour
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
-    running: int = 0
+    running: int = 0  # now under way, of what has a limit
     most_running: int = 0
 
-    def seen(self, method: str, path: str) -> None:
-        """Count a call that arrived."""
+    def seen(self, method: str, path: str) -> bool:
+        """Count a call that arrived. Returns whether it has a limit."""
         part = part_of(method, path)
         self.counts[part, method, template(path)] += 1
-        if part != "token":
-            self.started.append(time.monotonic())
+        if part == "token":
+            return False
+        self.started.append(time.monotonic())
+        return True
 
     def over_limit(self, limits: tuple[int, int, int], clock_speed: int = 1) -> int | None:
         """Seconds to wait when this call is one too many, None when it is admitted (and then counted).

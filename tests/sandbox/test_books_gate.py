@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +102,28 @@ def test_too_many_at_once_comes_429(books: BooksClient) -> None:
         statuses = list(pool.map(lambda _: books.call("GET", "/companyInfo").status_code, range(4)))
     assert sorted(statuses) == [200, 200, 429, 429]
     assert books.sim("GET", "/calls", administration=books.id)["max_concurrent"] == 4
+
+
+def test_the_token_endpoint_takes_no_place_from_the_calls(books: BooksClient) -> None:
+    """Its calls are another host's: they leave the places under way to the API's calls, and have none to run out of."""
+    books.sim("POST", f"/administrations/{books.id}", {"limits": [100, 100, 1]})
+    books.sim("POST", "/settings", {"latency_ms": 500})
+    began = threading.Barrier(4)
+
+    def token() -> int:
+        began.wait()
+        return books.token(str(books.made["koppelsleutel"])).status_code
+
+    def api() -> int:
+        began.wait()
+        time.sleep(0.2)
+        return books.call("GET", "/companyInfo").status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = [pool.submit(work) for work in (token, token, token, api)]
+        assert [each.result() for each in statuses] == [200] * 4
+    counted = books.sim("GET", "/calls", administration=books.id)
+    assert (counted["max_concurrent"], counted["refused_429"]) == (1, 0)
 
 
 def test_calls_are_counted_by_share(books: BooksClient) -> None:
