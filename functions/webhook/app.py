@@ -41,6 +41,12 @@ MOST_HELD: Final = 4_096
 LIVE_A_MINUTE: Final = 50
 """Orders of one shop that this process puts among other shops' within a minute; SnelStart takes some 125."""
 
+_APART_SECONDS: Final = 0.24
+"""Between the orders of a flood, from its minute's begin on: as fast as SnelStart takes known customers' orders."""
+
+_SPREAD_SECONDS: Final = 300
+"""Over which a flood is spread: before the next poll each has had its turn, and a row that says so."""
+
 _SEALS_NOTHING: Final = bytes(64)
 _NO_SEAL_OF_OURS: Final = frozenset({"InvalidCiphertextException", "AccessDeniedException"})
 """What KMS answers to `_SEALS_NOTHING`: it is no seal, or none this function may open."""
@@ -155,7 +161,7 @@ def _accept(event: Event, connection_id: str | None, now: float) -> OrderMessage
     sender = _authenticated(event, body, connection_id, now)
     number = _order_number(body)
     message = OrderMessage(sender, number, "webhook", datetime.fromtimestamp(now, UTC), uuid.uuid4().hex)
-    _enqueue(message, _lane(sender, now))
+    _enqueue(message, *_lane(sender, now))
     return message
 
 
@@ -278,8 +284,8 @@ def _order_number(body: bytes | None) -> str:
     return number
 
 
-def _lane(connection_id: str, now: float) -> str:
-    """The queue for one more order of this shop: the slow lane when it sends more than can be booked at once.
+def _lane(connection_id: str, now: float) -> tuple[str, int]:
+    """The queue for one more order of this shop, and its delay: the slow lane for more than can be booked at once.
 
     SQS's fair queues serve the other shops first as well; this keeps the queue short, with and without them.
     """
@@ -288,15 +294,19 @@ def _lane(connection_id: str, now: float) -> str:
         _minute.number = minute
         _minute.taken.clear()
     _minute.taken[connection_id] += 1
-    return required("ORDER_QUEUE_URL" if _minute.taken[connection_id] <= LIVE_A_MINUTE else "BACKLOG_QUEUE_URL")
+    taken = _minute.taken[connection_id]
+    if taken <= LIVE_A_MINUTE:
+        return required("ORDER_QUEUE_URL"), 0
+    return required("BACKLOG_QUEUE_URL"), max(0, int(taken * _APART_SECONDS - now % 60)) % _SPREAD_SECONDS
 
 
-def _enqueue(message: OrderMessage, queue_url: str) -> None:
+def _enqueue(message: OrderMessage, queue_url: str, delay: int) -> None:
     try:
         clients().queue.send_message(
             QueueUrl=queue_url,
             MessageBody=message.to_body(),
             MessageGroupId=message.connection_id,
+            DelaySeconds=delay,
         )["MessageId"]
     except (BotoCoreError, ClientError, KeyError) as error:  # KeyError: nothing says that it was taken
         _unavailable("queue", error)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from koppeling import backoff, budget, catalogue, clock, connections, onboard, partner, queues, telemetry, vault
+from koppeling import backoff, catalogue, clock, connections, meter, onboard, partner, queues, telemetry, vault
 from koppeling.charts import load
 from koppeling.connections import Connection, Connections, Credentials, Stored
 from koppeling.directory import Directory
@@ -140,7 +140,7 @@ def _done(table: Table, connection: Connection, row: Row, attempts: int) -> Stat
     koppelsleutel = str(vault.unseal(connection.id, "credentials", row["sealed"])["koppelsleutel"])
     credentials = replace(connection.secrets_held(), koppelsleutel=koppelsleutel)
     onboard.demand_scopes(koppelsleutel)
-    asked = budget.Tally()
+    asked = meter.Tally()
     snelstart = SnelStart(koppelsleutel, partner.partner().subscription_key, asked.call)
     taken = replace(
         connection,
@@ -165,7 +165,7 @@ def _complete(
     taken: Connection,
     credentials: Credentials,
     snelstart: SnelStart,
-    asked: budget.Tally,
+    asked: meter.Tally,
 ) -> None:
     """A pending connection becomes one that books: what `onboard.add` does after both credentials are proven."""
     chart = load(snelstart)

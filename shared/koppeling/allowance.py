@@ -3,8 +3,8 @@
 Calls are bought in chunks before they are made and lose their worth after `LIFETIME` seconds. What was bought is
 counted in buckets of time; a bucket counts in full for as long as any call bought in it may still be inside the
 vendor's window, so that no sliding window of the vendor ever holds more calls than it allows. A process takes out
-again what it bought and let lapse. An hour's calls so
-last 3,673 s instead of 3,600, which with the spare part leaves 96 % of them to use.
+again what it bought and let lapse. An hour's calls so last 3,673 s instead of 3,600, which with the spare part leaves
+96 % of them to use.
 """
 
 import json

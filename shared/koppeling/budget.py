@@ -8,8 +8,8 @@ buy together. So an order costs one write at the most, and no call is made that 
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Condition, Lock
@@ -19,7 +19,7 @@ from koppeling import catalogue, clock
 from koppeling.allowance import LIFETIME, Buyer, Limits, Spent, Wait
 from koppeling.failures import Throttled, Unavailable
 from koppeling.table import ConditionFailed, Key, Row, Table
-from koppeling.transport import Answered
+from koppeling.turns import Turns
 
 CHUNK: Final = 4
 """The calls of an order of a new customer: find it, make it, book the invoice, settle it."""
@@ -35,13 +35,12 @@ _AT_ONCE_SECONDS = 5.0
 _SHARED: Final = frozenset({"minute", "hour", "at-once"})
 """Of what history may have taken so much that too little is left for orders of now."""
 
-_TOO_MANY = 429
 _WORTH_LETTING_GO = 5
 _ROW_SECONDS = 2 * 3600
 
 
 @dataclass(slots=True)
-class _Chunk:
+class Chunk:
     """Calls that were bought together, worthless after `until` (seconds since 1970)."""
 
     calls: int
@@ -51,6 +50,11 @@ class _Chunk:
     def bought_at(self) -> float:
         """When it was bought (seconds since 1970)."""
         return self.until - LIFETIME
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether it is too late to make a call of it."""
+        return self.until < _now()
 
 
 @dataclass(slots=True)
@@ -65,12 +69,13 @@ class Purse:
     _room: Condition = field(default_factory=Condition)
     _wanting: int = 0
     _under_way: int = 0
-    _loose: list[_Chunk] = field(default_factory=list)
-    _lapsed: list[_Chunk] = field(default_factory=list)
+    _loose: list[Chunk] = field(default_factory=list)
+    _lapsed: list[Chunk] = field(default_factory=list)
     """What nobody used in time: taken out of the row with the next purchase."""
     _spent: Spent | None = None
     _version: int = 0
     _shut: dict[bool, tuple[float, str]] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
 
     def enter(self) -> None:
         """One order more of this process. `Throttled` when it has as many under way as it may for too long."""
@@ -79,7 +84,7 @@ class Purse:
                 raise _throttled(1.0)
             self._under_way += 1
 
-    def leave(self, chunk: _Chunk | None) -> None:
+    def leave(self, chunk: Chunk | None) -> None:
         """An order less; what it did not use is for the next."""
         if chunk:
             self.give_back(chunk)
@@ -90,13 +95,13 @@ class Purse:
         if idle:
             self._let_go()
 
-    def give_back(self, chunk: _Chunk) -> None:
+    def give_back(self, chunk: Chunk) -> None:
         """What an order did not use; the order may not use it any more."""
         if chunk.calls:
             with self._turn:
                 self._loose.append(chunk)
 
-    def chunk(self, *, live: bool) -> _Chunk:
+    def chunk(self, *, live: bool) -> Chunk:
         """Calls for one order: out of the purse, or bought. `Throttled` when there are none to be had now."""
         with self._room:
             self._wanting += 1
@@ -113,6 +118,20 @@ class Purse:
         left = until - _now()
         return left if left > 0 else None
 
+    def away(self, seconds: float, *, live: bool) -> Throttled:
+        """Send an order away that finds nothing to be had for this long; one of now with a turn of its own.
+
+        History is one run and comes back at once.
+        """
+        if not live:
+            return _throttled(seconds)
+        now = _now()
+        processes = max(1, sum(hold.until > now for hold in (self._spent or Spent()).holds.values()))
+        # As far apart as a known customer's orders may be: rather too many come than too few.
+        apart = processes * _ENOUGH * 60 / self.limits.per_minute
+        with self._room:
+            return _throttled(self._turns.give(now + seconds, apart, now) - now)
+
     def owe(self, calls: int) -> None:
         """Count calls that were made before it was known which administration they were to."""
         with self._turn:
@@ -125,7 +144,7 @@ class Purse:
             changed = self._change(lambda spent: spent.refused(retry_after, _now()))
             self._shut = dict.fromkeys((True, False), (changed.blocked_until, "blocked"))
 
-    def _out_of_purse(self) -> _Chunk | None:
+    def _out_of_purse(self) -> Chunk | None:
         now = _now()
         self._lapsed += [chunk for chunk in self._loose if chunk.until <= now]
         self._loose = [chunk for chunk in self._loose if chunk.until > now]
@@ -137,18 +156,18 @@ class Purse:
     def _at_hand(self) -> int:
         return sum(chunk.calls for chunk in self._loose)
 
-    def _taken(self) -> _Chunk:
+    def _taken(self) -> Chunk:
         # Of the oldest first; an order that needs more than these buys more.
         first = self._loose[0]
-        taken = _Chunk(min(first.calls, CHUNK), first.until)
+        taken = Chunk(min(first.calls, CHUNK), first.until)
         first.calls -= taken.calls
         self._loose = [chunk for chunk in self._loose if chunk.calls]
         return taken
 
-    def _bought(self, *, live: bool) -> _Chunk:
+    def _bought(self, *, live: bool) -> Chunk:
         left = self.shut(live=live)
         if left is not None:
-            raise _throttled(left)
+            raise self.away(left, live=live)
         with self._room:
             wanted, buyer = CHUNK * max(1, self._wanting), Buyer(self.name, self._under_way, live)
         # None at all where only more orders are under way than were told of.
@@ -161,7 +180,7 @@ class Purse:
             self._loose.append(bought)
         return self._taken()
 
-    def _buy(self, calls: int, buyer: Buyer) -> _Chunk | Wait:
+    def _buy(self, calls: int, buyer: Buyer) -> Chunk | Wait:
         """Buy, or how long to wait. What this process remembers is believed only as long as it says yes."""
         asked = self._spent is None
         for tried in range(_TRIES):
@@ -177,7 +196,7 @@ class Purse:
             # Whether a write that failed was carried out is not always known, and nothing may be taken out twice.
             self._lapsed.clear()
             if self._write(outcome):
-                return _Chunk(calls, now + LIFETIME)
+                return Chunk(calls, now + LIFETIME)
             asked = True
             time.sleep(random.uniform(0, 0.01) * tried)  # noqa: S311 -- spreading, no secret
         return Wait(1.0, "busy")
@@ -188,7 +207,7 @@ class Purse:
         if live and wait.over in _SHARED and (self._spent or Spent()).live_wants_until < _now() + seconds:
             with suppress(Throttled):
                 self._change(lambda spent: spent.live_wants(_now()))
-        return _throttled(seconds)
+        return self.away(seconds, live=live)
 
     def _let_go(self) -> None:
         """A process that had much under way tells that it is idle; a small hold is left to lapse by itself."""
@@ -242,68 +261,6 @@ class Purse:
             return bool(error.row.get("written") == mark)
         self._remember(row)
         return True
-
-
-class Tally:
-    """Counts calls that nobody can pay for yet."""
-
-    def __init__(self) -> None:
-        self.made = 0
-
-    @contextmanager
-    def call(self) -> Iterator[Answered]:
-        """Around one call."""
-        self.made += 1
-        yield lambda _status, _retry_after: None
-
-
-class Meter:
-    """One order's calls to SnelStart: each is bought before it is made."""
-
-    def __init__(self, purse: Purse, *, live: bool) -> None:
-        self._purse = purse
-        self._live = live
-        self._chunk: _Chunk | None = None
-        self._entered = False
-        self.made = 0
-        """Calls made so far."""
-
-    @contextmanager
-    def call(self) -> Iterator[Answered]:
-        """Around one call. `Throttled` when it cannot be made now; nothing was sent then."""
-        if not self._entered:
-            left = self._purse.shut(live=self._live)
-            if left is not None:
-                raise _throttled(left)
-            self._purse.enter()
-            self._entered = True
-        if self._chunk is not None and self._chunk.until < _now():
-            self._purse.give_back(self._chunk)
-            self._chunk = None
-        if self._chunk is None or self._chunk.calls == 0:
-            self._chunk = self._purse.chunk(live=self._live)
-        self._chunk.calls -= 1
-        self.made += 1
-        yield self._answered
-
-    def owe(self, calls: int) -> None:
-        """Pay for calls that were made before it was known which administration they were to."""
-        self._purse.owe(calls)
-
-    def close(self) -> None:
-        """The order is done with SnelStart for now."""
-        if self._entered:
-            self._entered = False
-            chunk, self._chunk = self._chunk, None
-            self._purse.leave(chunk)
-
-    def shut(self) -> float | None:
-        """Seconds for which it is known that no call can be made; None when it may be tried."""
-        return self._purse.shut(live=self._live)
-
-    def _answered(self, status: int, retry_after: float | None) -> None:
-        if status == _TOO_MANY:
-            self._purse.refused(retry_after)
 
 
 _purses: dict[tuple[str, Limits], Purse] = {}

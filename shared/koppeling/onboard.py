@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from koppeling import budget, catalogue, clock, connections, partner, queues
+from koppeling import catalogue, clock, connections, meter, partner, queues
 from koppeling.booking.profile import Profile
 from koppeling.booking.suggest import misfits, suggest
 from koppeling.charts import load
@@ -68,7 +68,7 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
     credentials = Credentials(shop_token.strip(), koppelsleutel.strip(), secrets.token_hex(16))
     shop = Shop(settings().mijnwebwinkel_api_url, credentials.shop_token, operator.partner_token)
     store, statuses = shop.store(), shop.order_statuses()
-    asked = budget.Tally()
+    asked = meter.Tally()
     snelstart = SnelStart(credentials.koppelsleutel, operator.subscription_key, asked.call)
     demand_scopes(credentials.koppelsleutel)
     chart = load(snelstart)

@@ -88,11 +88,10 @@ def _asked_for(row: OrderRow, message: OrderMessage) -> bool:
 
 def _no_room(rows: Table, connection: Connection, message: OrderMessage) -> Throttled | None:
     try:
-        left = meter_of(rows, connection, partner.partner(), live=message.cause != "import").shut()
+        return meter_of(rows, connection, partner.partner(), live=message.cause != "import").away()
     except Unavailable:
         # Without the operator's own keys: the order's row is going to say so.
         return None
-    return None if left is None else Throttled(catalogue.reason("snelstart-budget"), left)
 
 
 def _put_off(orders: Orders, message: OrderMessage, shut: Throttled) -> Later:

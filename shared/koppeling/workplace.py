@@ -7,10 +7,10 @@ from typing import Self
 from koppeling import budget, catalogue, partner, telemetry
 from koppeling.allowance import LIMITS
 from koppeling.booking.suggest import misfits
-from koppeling.budget import Meter
 from koppeling.charts import Charts
 from koppeling.connections import Connection, Connections, Credentials
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable
+from koppeling.meter import Meter
 from koppeling.mijnwebwinkel.client import Shop
 from koppeling.mijnwebwinkel.models import ShopStatuses
 from koppeling.orders import Orders

@@ -12,8 +12,9 @@ import pytest
 
 from koppeling import budget, clock, partner
 from koppeling.allowance import LIFETIME, LIMITS, Buyer, Spent
-from koppeling.budget import Meter, Purse
+from koppeling.budget import Purse
 from koppeling.failures import Throttled
+from koppeling.meter import Meter
 from koppeling.poll import poll
 from koppeling.sync import Later
 from tests.exactly_once.crashes import wire

@@ -1,5 +1,6 @@
 """One shop's queue in front of another's: what the noisy shop costs the quiet one, in deliveries and in calls."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -40,8 +41,8 @@ def quiet(played: Lanes) -> Iterator[Connected]:
     played.stage.disconnect(made)
 
 
-def _spend(stage: Stage, connected: Connected) -> None:
-    spent = Spent().refused(timedelta(hours=2).total_seconds(), clock.now().timestamp())
+def _spend(stage: Stage, connected: Connected, until: timedelta = timedelta(hours=2)) -> None:
+    spent = Spent().refused(until.total_seconds(), clock.now().timestamp())
     stage.table.put({"pk": stage.budget(connected).pk, "sk": "BUDGET", "version": 1, "spent": spent.to_json()})
     budget.forget()
 
@@ -140,6 +141,11 @@ def test_a_poll_that_finds_many_orders_leaves_the_live_lane_to_other_shops(
     """Of 120 orders 20 stand among other shops', the rest in the slow lane; all are booked once there is room."""
     numbers = [stage.sale(noisy) for _ in range(120)]
     assert poll.poll(stage.table, noisy.id).queued == 120
+    now = clock.now().timestamp()
+    assert {round(waiting.visible_at - now) for waiting in played.lane(stage.queue_url)} == {0}
+    apart = Counter(round(waiting.visible_at - now) for waiting in played.lane(stage.backlog_url))
+    assert set(apart) == set(range(24)), "as fast as SnelStart takes them"
+    assert max(apart.values()) <= 5
     in_front = [waiting.number for waiting in played.lane(stage.queue_url)]
     assert len(in_front) == queues.LIVE_SHARE
     behind = [waiting.number for waiting in played.lane(stage.backlog_url)]
@@ -148,6 +154,37 @@ def test_a_poll_that_finds_many_orders_leaves_the_live_lane_to_other_shops(
     played.pass_time(timedelta(minutes=30))
     assert {stage.row(noisy, number).state for number in numbers} == {"paid"}
     assert not played.waiting
+
+
+def test_however_many_a_poll_finds_each_has_had_its_turn_before_the_next_poll(
+    noisy: Connected, stage: Stage, played: Lanes
+) -> None:
+    """Spread over five minutes, and no more of them at one moment than at another."""
+    announced = queues.announce((message(noisy, str(number)) for number in range(1, 6001)), before=1000)
+    assert announced == 6000
+    now = clock.now().timestamp()
+    at = Counter(round(waiting.visible_at - now) for waiting in played.lane(stage.backlog_url))
+    assert set(at) == set(range(300))
+    assert (min(at.values()), max(at.values())) == (16, 25), "four or five of each 1,250"
+    assert not played.lane(stage.queue_url)
+
+
+def test_orders_that_are_sent_away_together_do_not_come_back_together(
+    stage: Stage, played: Lanes, noisy: Connected
+) -> None:
+    """Each with its turn, a known customer's two calls apart: half the lane would else come back for nothing."""
+    _spend(stage, noisy, timedelta(minutes=1))
+    assert stage.deliver(noisy, stage.sale(noisy)) is not None, "one order of this process finds out"
+    for number in range(9_000_000, 9_000_500):
+        played.announce(noisy, str(number))
+    for waiting in played.lane(stage.queue_url):
+        played.deliver(waiting)
+    now = clock.now().timestamp()
+    back = sorted(waiting.visible_at - now for waiting in played.lane(stage.backlog_url))
+    assert len(back) == 500
+    assert back[0] >= 60
+    assert 500 * 0.24 - 1 < back[-1] - back[0] < 500 * 0.24 + 6
+    assert max(Counter(moment // 10 for moment in back).values()) < 60
 
 
 def test_every_message_names_its_shop_as_its_group(stage: Stage, played: Lanes, noisy: Connected) -> None:

@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
@@ -77,18 +80,45 @@ def test_an_answer_of_aws_that_is_none_is_no_yes(fresh: Rig, service: str, opera
 def test_a_shop_that_sends_a_flood_keeps_the_live_lane_free_for_others(fresh: Rig) -> None:
     """Of 60 orders of one shop in a minute 50 stand among others', ten in the slow lane; nobody else's does."""
     noisy, quiet = fresh.connect(), fresh.connect()
-    while time.time() % 60 > 50:
-        # The whole flood is to fall within one minute.
-        time.sleep(1)
-    for number in range(1001, 1061):
-        body = json.dumps({"order_number": number})
-        assert call(by_key(noisy, body))[0] == 202
-    assert call(by_key(quiet))[0] == 202
+    with time_machine.travel(datetime(2026, 6, 1, 12, 0, 12, tzinfo=UTC), tick=False), _delays() as delays:
+        for number in range(1001, 1061):
+            assert call(by_key(noisy, json.dumps({"order_number": number})))[0] == 202
+        assert call(by_key(quiet))[0] == 202
+    assert delays == [*[0] * 54, 1, 1, 1, 1, 2, 2, 0], "no faster than SnelStart takes them"
+    time.sleep(2.5)
     live, slow = fresh.taken(fresh.queue_url), fresh.taken(fresh.backlog_url)
     assert Counter(group for group, _ in live) == {noisy.id: app.LIVE_A_MINUTE, quiet.id: 1}
     assert [group for group, _ in slow] == [noisy.id] * 10
     numbers = [int(content["order_number"]) for group, content in (*live, *slow) if group == noisy.id]
     assert sorted(numbers) == list(range(1001, 1061))
+
+
+def test_a_shop_that_sells_as_fast_as_snelstart_takes_it_waits_for_nothing(fresh: Rig) -> None:
+    """A sale of 2 orders a second: the slow lane has room, and no order is kept back."""
+    busy = fresh.connect()
+    start = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
+    with time_machine.travel(start, tick=False) as clock, _delays() as delays:
+        for number in range(1, 111):
+            clock.move_to(start + timedelta(seconds=number / 2))
+            assert call(by_key(busy, json.dumps({"order_number": number})))[0] == 202
+    assert delays == [0] * 110
+    assert len(fresh.queued()) == 110
+
+
+@contextmanager
+def _delays() -> Iterator[list[int]]:
+    """The delays that messages are sent with meanwhile, in seconds."""
+    seen: list[int] = []
+
+    def sent(params: dict[str, object], **_: object) -> None:
+        seen.append(int(str(params["DelaySeconds"])))
+
+    events = app.clients().queue.meta.events
+    events.register("provide-client-params.sqs.SendMessage", sent)
+    try:
+        yield seen
+    finally:
+        events.unregister("provide-client-params.sqs.SendMessage", sent)
 
 
 def test_a_signed_webhook_is_in_the_queue_before_it_is_accepted(fresh: Rig) -> None:
