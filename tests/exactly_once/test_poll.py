@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from koppeling import poll
+from koppeling import poll, queues
 from koppeling.connections import Connections
 from koppeling.failures import Unavailable
 from koppeling.orders import Orders
@@ -15,6 +15,12 @@ from tests.exactly_once.crashes import Crash, wire
 from tests.exactly_once.rig import AMSTERDAM, Connected, Stage, environment, order
 
 _A_PAGE_AND_MORE = 250
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages after the first twenty are not spread over the minutes to come (`test_fairness` shows that they are)."""
+    monkeypatch.setattr(queues, "_APART_SECONDS", 0)
 
 
 def _poll(stage: Stage, connected: Connected) -> Polled:
@@ -61,6 +67,7 @@ def test_a_shop_whose_filter_reads_utc_loses_nothing(stage: Stage, connected: Co
     assert _numbers(stage) == placed
 
 
+@pytest.mark.usefixtures("at_once")
 def test_all_pages_are_read(stage: Stage, connected: Connected) -> None:
     """250 orders at 100 a page are all queued, in five calls: counted, three pages, counted again."""
     orders = [order() for _ in range(_A_PAGE_AND_MORE)]
@@ -71,6 +78,7 @@ def test_all_pages_are_read(stage: Stage, connected: Connected) -> None:
     assert _numbers(stage) == sorted(str(each["number"]) for each in orders)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_an_order_that_changes_while_pages_are_read_hides_no_other(stage: Stage, connected: Connected) -> None:
     """The first order leaves the window after page one and shifts the rest: the reading is done again."""
     orders = [order(**_changed_at(datetime.now(AMSTERDAM) - timedelta(minutes=5))) for _ in range(150)]
