@@ -72,8 +72,12 @@ class Traffic:
         self.admitted.append(at)
         return None
 
-    def report(self) -> Row:
-        """Counts for the control API."""
+    def report(self, clock_speed: int = 1) -> Row:
+        """Counts for the control API; minutes and hours are those of the limits' clock.
+
+        `clock_speed`: as for `over_limit`. `per_hour`: the calls of each whole hour since the first.
+        """
+        started = [at * clock_speed for at in self.started]
         parts = Counter[str]()
         for (part, _, _), count in self.counts.items():
             parts[part] += count
@@ -88,8 +92,9 @@ class Traffic:
             "total": parts.total(),
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "refused_429": self.statuses[429],
-            "max_per_minute": _busiest(self.started, MINUTE),
-            "max_per_hour": _busiest(self.started, HOUR),
+            "max_per_minute": _busiest(started, MINUTE),
+            "max_per_hour": _busiest(started, HOUR),
+            "per_hour": _whole_hours(started),
             "max_concurrent": self.most_running,
         }
 
@@ -103,6 +108,14 @@ def _busiest(moments: list[float], window: float) -> int:
             first += 1
         most = max(most, last - first + 1)
     return most
+
+
+def _whole_hours(moments: list[float]) -> list[int]:
+    """How many in each hour since the first one; not in the hour that the last one is in."""
+    if not moments:
+        return []
+    hours = Counter(int((at - moments[0]) // HOUR) for at in moments)
+    return [hours[hour] for hour in range(max(hours))]
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """A long import with the limits' clock running faster, as evidence: `python -m tests.importing.evidence 20000 30`.
 
 Both sides' limits keep the numbers SnelStart gives; only their minutes and hours pass `speed` times as fast. Nothing
-else does, so what is shown is calls, their use of the allowance, and 429s; orders per hour are orders per compressed
-hour.
+else does, so what is shown is calls, their use of the allowance hour by hour as the simulated SnelStart counted them,
+and 429s. Where this machine cannot make an hour's calls in an hour divided by `speed`, a lower one must be chosen.
 """
 
 import sys
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from koppeling import budget, importing
+from koppeling.allowance import LIMITS
 from koppeling.deadline import Deadline
 from koppeling.imports import Imports
 from koppeling.messages import ImportMessage
@@ -67,7 +68,14 @@ def main(orders: int, speed: int) -> None:
         _say(f"{counts.booked} orders of {new} new customers in {calls} calls, {now.batches} of them for payments")
         _say(f"calls an order: {known:.3f} of a known customer, {known + 1:.3f} of a new one")
         _say(f"{report['refused_429']} answered 429; at most {report['max_concurrent']} at once")
-        _say(f"{hours:.2f} h: {calls / hours:.0f} calls an hour of 5,000; {counts.booked / hours:.0f} orders an hour")
+        allowed = LIMITS["productie"].per_hour
+        shares = ", ".join(f"{count} ({count / allowed:.1%})" for count in report["per_hour"])
+        _say(f"calls in each whole hour, of {allowed}: {shares or 'it took less than one'}")
+        _say(f"most calls in any minute {report['max_per_minute']}, in any hour {report['max_per_hour']}")
+        if report["per_hour"]:
+            steady = sum(report["per_hour"]) / len(report["per_hour"])
+            of_known, of_new = steady / known, steady / (known + 1)
+            _say(f"at {steady:.0f} calls an hour: {of_known:.0f} orders of known customers, {of_new:.0f} of new ones")
         _say(f"in the books: {len(ledger['invoices'])} invoices, {unpaid} of them not paid")
 
 

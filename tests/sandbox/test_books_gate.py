@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from sandbox.books_run import BooksClient
+from sandbox.books_traffic import Traffic
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -270,3 +271,11 @@ def test_the_program_ends_quietly_when_told(tmp_path: Path, number: signal.Signa
         process.send_signal(number)
         printed, _ = process.communicate(timeout=10)
     assert (process.returncode, printed) == (0, f"{url}\n")
+
+
+def test_calls_are_told_by_whole_hours_of_the_limits_clock() -> None:
+    """Of an hour that is not over nothing is told; what passes faster passes so in minutes and hours alike."""
+    told = Traffic(started=[7.0, 8.0, 8.5, 8.99, 9.5]).report(clock_speed=3600)
+    assert told["per_hour"] == [1, 3]
+    assert (told["max_per_hour"], told["max_per_minute"]) == (3, 1)
+    assert Traffic().report()["per_hour"] == []
