@@ -1,7 +1,9 @@
 """Orders through the worker beside the same HTTP calls made bare, in turn, in this process, at 50 ms an answer.
 
 What the worker adds is its requests to the table and its own thinking. Both take a processor, the calls mostly wait:
-so what else the machine does weighs on this ratio, and the fastest pair says what it is without.
+so what else the machine does weighs on this ratio, and the fastest pair says what it is without. The same calls with
+the requests to the table among them, made bare too, say how much of it is the table's: ten orders at once queue up for
+a local AWS that answers one request after the other.
 """
 
 import statistics
@@ -38,6 +40,8 @@ class Pairs:
     """Seconds of the worker and of its calls alone, pair by pair; `in_table`: of the worker's, waiting for DynamoDB."""
 
     pairs: Sequence[tuple[float, float]]
+    with_table: Sequence[float]
+    """Seconds of the calls alone with the worker's requests to the table among them, pair by pair."""
     in_table: float
 
     @property
@@ -56,6 +60,18 @@ class Pairs:
         return statistics.median(ours / floor for floor, ours in self.pairs)
 
     @property
+    def table_ratio(self) -> float:
+        """The median of the ratios of the calls with their requests to the table to the calls alone."""
+        both = zip(self.with_table, self.pairs, strict=True)
+        return statistics.median(with_table / floor for with_table, (floor, _) in both)
+
+    @property
+    def own_ratio(self) -> float:
+        """The median of the worker's ratios to its calls and its requests to the table: its own thinking."""
+        both = zip(self.with_table, self.pairs, strict=True)
+        return statistics.median(ours / with_table for with_table, (_, ours) in both)
+
+    @property
     def fastest(self) -> float:
         """The fastest run beside the fastest calls: the least disturbed."""
         return min(ours for _, ours in self.pairs) / min(floor for floor, _ in self.pairs)
@@ -69,18 +85,24 @@ class _Bench:
     numbers: Iterator[int]
     recorded_of: int
     calls: Sequence[bare.Call]
+    """Those to the table among them."""
     client: httpx.Client
     threads: ThreadPoolExecutor
 
-    def pair(self, orders: int) -> tuple[float, float]:
-        """Seconds for so many orders at once: bare, and through the worker."""
-        changes = [self._changes(next(self.numbers)) for _ in range(orders)]
+    def pair(self, orders: int) -> tuple[float, float, float]:
+        """Seconds for so many orders at once: bare, bare with the requests to the table, and through the worker."""
+        alone, both = ([self._changes(next(self.numbers)) for _ in range(orders)] for _ in range(2))
         numbers = [str(next(self.numbers)) for _ in range(orders)]
-        return seconds(lambda: self._bare(changes)), seconds(lambda: work(self.connected, numbers))
+        calls = [call for call in self.calls if not call.of_table]
+        return (
+            seconds(lambda: self._bare(calls, alone)),
+            seconds(lambda: self._bare(self.calls, both)),
+            seconds(lambda: work(self.connected, numbers)),
+        )
 
-    def _bare(self, changes: Sequence[Mapping[str, str]]) -> None:
+    def _bare(self, calls: Sequence[bare.Call], changes: Sequence[Mapping[str, str]]) -> None:
         # Awaited one by one: what is refused is to be heard.
-        list(self.threads.map(lambda one: bare.make(self.client, self.calls, one), changes))
+        list(self.threads.map(lambda one: bare.make(self.client, calls, one), changes))
 
     def _changes(self, number: int) -> dict[str, str]:
         old = self.recorded_of
@@ -113,6 +135,8 @@ def _facts(name: str, pairs: Pairs, orders: int) -> tuple[Fact, ...]:
     return (
         results.ratio(f"worker, {name}, x its calls made bare", pairs.ratio, shown, _GOAL),
         results.ratio(f"worker, {name}, fastest x fastest bare", pairs.fastest),
+        results.ratio(f"the same calls and table requests bare, {name}, x the calls", pairs.table_ratio),
+        results.ratio(f"worker, {name}, x its calls and table requests made bare", pairs.own_ratio),
         Fact(f"worker, {name}, orders a second", round(a_second, 2), "time", told),
         results.milliseconds(f"worker, {name}, of an order's time for the table", pairs.in_table / orders),
     )
@@ -130,11 +154,12 @@ def _measured(made: World, name: str, first: int, *, rounds: int, orders: int = 
     from koppeling import aws  # inside: it reads the environment
 
     meter = Meter()
-    with _bench(made, f"Bench worker {name}", first, 2 * (rounds + 1) * orders, known=known) as bench:
+    with _bench(made, f"Bench worker {name}", first, 3 * (rounds + 1) * orders, known=known) as bench:
         bench.pair(orders)
         with meter.watching(aws.dynamodb()):
-            pairs = [bench.pair(orders) for _ in range(rounds)]
-    return Pairs(pairs, meter.seconds / rounds)
+            times = [bench.pair(orders) for _ in range(rounds)]
+    pairs = [(floor, ours) for floor, _, ours in times]
+    return Pairs(pairs, [both for _, both, _ in times], meter.seconds / rounds)
 
 
 @contextmanager
@@ -144,11 +169,11 @@ def _bench(made: World, name: str, first: int, count: int, *, known: bool) -> It
     for part in batched(raws, 100, strict=False):
         made.place(connected, part)
     numbers = [raw["number"] for raw in raws]
-    from koppeling import transport  # inside: with it comes the functions' logger
+    from koppeling import aws, transport  # inside: with it comes the functions' logger
 
     # The first one reads the administration.
     work(connected, [str(numbers[0])])
-    with bare.recorded(transport.client()) as calls:
+    with bare.recorded(transport.client(), aws.dynamodb()) as calls:
         work(connected, [str(numbers[1])])
     with httpx.Client() as client, ThreadPoolExecutor(_BATCH) as threads:
         yield _Bench(connected, iter(numbers[2:]), numbers[1], calls, client, threads)
