@@ -34,6 +34,14 @@ _GOAL: Final = Goal(
     "at 2.3 ms each at the least; the rest is the worker's own thinking, and whoever else wants the processors",
 )
 
+_GOAL_OF_TEN: Final = Goal(
+    _GOAL.most,
+    if_missed="ten orders share one process, and only one of them computes at a time: an order takes 14 to 20 ms of a "
+    "processor, 8 of which its requests cost made bare, while the other nine wait. The floor with the requests to the "
+    "table stands beside it, for the local AWS answers one after the other. SnelStart's limits allow an administration "
+    "two to four orders a second",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
@@ -132,8 +140,9 @@ def _facts(name: str, pairs: Pairs, orders: int) -> tuple[Fact, ...]:
     shown = f"{pairs.ratio:.2f} x its calls made bare ({pairs.ours * 1000:.0f} : {pairs.floor * 1000:.0f} ms)"
     a_second, bare_a_second = orders / pairs.ours, orders / pairs.floor
     told = f"{a_second:.1f} (the calls alone {bare_a_second:.1f})"
+    goal = _GOAL if orders == 1 else _GOAL_OF_TEN
     return (
-        results.ratio(f"worker, {name}, x its calls made bare", pairs.ratio, shown, _GOAL),
+        results.ratio(f"worker, {name}, x its calls made bare", pairs.ratio, shown, goal),
         results.ratio(f"worker, {name}, fastest x fastest bare", pairs.fastest),
         results.ratio(f"the same calls and table requests bare, {name}, x the calls", pairs.table_ratio),
         results.ratio(f"worker, {name}, x its calls and table requests made bare", pairs.own_ratio),
