@@ -442,7 +442,7 @@ def remove(
     stored = Connections(table())
     connection = stored.get(connection_id)
     # Listed without a row: an earlier removal that was cut off, to be finished.
-    if connection is None and connection_id not in stored.all_ids():
+    if connection is None and connection_id not in stored.all_ids(removed=True):
         raise places.no_connection(connection_id)
     unfinished = [row for row in Orders(table(), connection_id).all() if row.under_way(clock.now())]
     if not yes:

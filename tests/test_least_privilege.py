@@ -46,6 +46,7 @@ RIGHTS = {
         f"{_TAKING} | PollQueue",
         "sqs:SendMessage | BacklogQueue OrderQueue PollQueue",
         f"{_ROWS} | ${{Table.Arn}}/index/due Table",
+        "dynamodb:DeleteItem | Table",
         _OPEN_CREDENTIALS,
         _SEAL_CREDENTIALS,
         _THROUGH_TABLE,

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from koppeling import catalogue, clock, retention, vault
@@ -19,6 +19,12 @@ from koppeling.table import ConditionFailed, Key, Row, Table
 
 REGISTRY = "CONNECTIONS"
 REMOVED = "REMOVED"
+
+RUNS_END = timedelta(minutes=10)
+"""After which no function is at work any more that read a connection's row before it was removed."""
+
+_SWEPT_FOR = timedelta(days=1)
+"""How long after a removal its partition is looked at: an operator's command may have been at work for hours."""
 
 Stored = Literal[
     "profile",
@@ -227,9 +233,9 @@ class Connections:
         row = self._table.get(_key(connection_id))
         return _read(row) if row else None
 
-    def all_ids(self) -> Iterator[str]:
-        """The ids of all connections, paused ones too."""
-        return (row["sk"] for row in self._table.rows(REGISTRY))
+    def all_ids(self, *, removed: bool = False) -> Iterator[str]:
+        """The ids of all connections, paused ones too; `removed`: also of those that are still to be swept."""
+        return (row["sk"] for row in self._table.rows(REGISTRY) if removed or "removed_at" not in row)
 
     def add(self, connection: Connection) -> None:
         """Store a new connection; listed first, so that a crash in between leaves nothing that runs unlisted."""
@@ -336,8 +342,8 @@ class Connections:
 
         What stays of one that `booked` is its form of numbers: an order booked again under another would be double.
         """
-        connection = self.get(connection_id) if booked else None
-        if connection and not connection.pending:
+        connection = self.get(connection_id)
+        if booked and connection and not connection.pending:
             form = connection.profile.invoice_number
             place = f"{connection.shop_id}#{connection.administration_id}#{form}"
             today = clock.now().astimezone(clock.AMSTERDAM).date().isoformat()
@@ -345,13 +351,33 @@ class Connections:
             self._table.put(
                 {"pk": REMOVED, "sk": place, "invoice_number": form, "removed_on": today, "expires_at": kept_until}
             )
+        # First, so that nothing begins any more; what is under way is swept once it has ended.
+        self._table.delete(_key(connection_id))
+        self._table.update(Key(REGISTRY, connection_id), {"removed_at": clock.iso(clock.now())})
+        return self._erase(connection_id) + (connection is not None)
+
+    def sweep(self, connection_id: str) -> int:
+        """Erase what a run left behind that had read a connection before it was removed; how many rows.
+
+        Nothing of one that is there, or was removed less than `RUNS_END` ago: such a run may still settle its invoice.
+        """
+        listed = Key(REGISTRY, connection_id)
+        removed_at = (self._table.get(listed) or {}).get("removed_at")
+        gone_for = clock.now() - datetime.fromisoformat(removed_at) if removed_at else timedelta(0)
+        if gone_for < RUNS_END or self.get(connection_id):
+            return 0
+        erased = self._erase(connection_id)
+        if gone_for >= _SWEPT_FOR:
+            self._table.delete(listed)
+        return erased
+
+    def _erase(self, connection_id: str) -> int:
         erased = 0
         # Until nothing is left: an order that was under way when the connection's own row went may leave a row behind.
         while rows := [Key(row["pk"], row["sk"]) for row in self._table.rows(partition(connection_id))]:
             for key in rows:
                 self._table.delete(key)
             erased += len(rows)
-        self._table.delete(Key(REGISTRY, connection_id))
         return erased
 
     def cursor(self, connection: Connection) -> datetime:

@@ -57,19 +57,27 @@ class Polled:
 
 
 def dispatch(table: Table, poll_queue_url: str, per_second: int = 12) -> int:
-    """Queue one poll per connection: one shop's trouble never delays another's. How many."""
-    return queues.send_polls(poll_queue_url, list(Connections(table).all_ids()), per_second)
+    """Queue one poll per connection: one shop's trouble never delays another's. How many.
+
+    Also of those removed within a day: their polls sweep.
+    """
+    return queues.send_polls(poll_queue_url, list(Connections(table).all_ids(removed=True)), per_second)
 
 
 def poll(table: Table, connection_id: str) -> Polled:
-    """Ask one shop, and queue what is new or due.
+    """Ask one shop, and queue what is new or due; of a removed connection, erase what was left behind.
 
     Raises `Unavailable` when the shop or the queue fails: the cursor then stays where it is, and the next poll asks
     for everything since. A shop token that is refused pauses the connection.
     """
     connections = Connections(table)
     connection = connections.get(connection_id)
-    if connection is None or connection.paused:
+    if connection is None:
+        swept = connections.sweep(connection_id)
+        if swept:
+            logger.info("swept after a removed connection", extra={"connection_id": connection_id, "rows": swept})
+        return Polled()
+    if connection.paused:
         return Polled()
     try:
         return _polled(table, connections, connection)

@@ -71,12 +71,10 @@ def _claimed(rows: Table, connection: Connection, deadline: Deadline, message: O
 
 
 def _overtaken(rows: Table, message: OrderMessage) -> Later | None:
-    known = Connections(rows)
-    if known.get(message.connection_id):
+    if Connections(rows).get(message.connection_id):
         logger.warning("another run took this order over", extra=names(message))
         return Later(_BUSY_SECONDS)
-    # The connection was removed: what this run remembered of a customer since must not stay behind.
-    known.remove(message.connection_id, booked=False)
+    # The connection was removed: what this run remembered of a customer since, the poll sweeps away.
     logger.info("connection removed while its order was under way", extra=names(message))
     return None
 

@@ -116,3 +116,23 @@ def meanwhile(path: str, run: Callable[[], object]) -> Iterator[None]:
     finally:
         http.event_hooks = {}
     assert happened, f"no request of {path}"
+
+
+@contextmanager
+def before_write(run: Callable[[], object]) -> Iterator[None]:
+    """Let something else happen inside the block: between the first update of a row and its being sent."""
+    happened = False
+
+    def sent(**_: object) -> None:
+        nonlocal happened
+        if not happened:
+            happened = True
+            run()
+
+    events = aws.dynamodb().meta.events
+    events.register("before-send.dynamodb.UpdateItem", sent, f"{_NAME}-meanwhile")
+    try:
+        yield
+    finally:
+        events.unregister("before-send.dynamodb.UpdateItem", sent, f"{_NAME}-meanwhile")
+    assert happened, "no update of a row"

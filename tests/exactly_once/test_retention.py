@@ -1,18 +1,22 @@
 """What is forgotten when, and that forgetting books nothing twice."""
 
 import time
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from koppeling import clock, poll
+from koppeling import clock, importing, nightly, poll
 from koppeling.claim import Claim
-from koppeling.connections import Connections
+from koppeling.connections import REGISTRY, Connections
+from koppeling.deadline import Deadline
+from koppeling.imports import Imports
+from koppeling.messages import ImportMessage, ReconcileMessage
 from koppeling.orders import Orders
 from koppeling.table import Key, Row, read_row
-from tests.exactly_once.crashes import meanwhile
-from tests.exactly_once.rig import Connected, Stage
+from tests.exactly_once.crashes import before_write, meanwhile
+from tests.exactly_once.rig import Connected, Stage, customers
 
 ROOT = Path(__file__).resolve().parents[2]
 YEAR = 365 * 24 * 3600
@@ -125,9 +129,7 @@ def test_remove_erases_every_kind_of_row(stage: Stage) -> None:
 
     known.remove(connected.id)
 
-    relatie = stage.ledger(connected)["invoices"][0]["klant"]["id"]
-    left = [row for row in everything(stage) if connected.id in str(row) or relatie in str(row)]
-    assert left == []
+    assert swept(stage, connected, timedelta(days=1)) == []
     administration = connected.connection.administration_id
     assert {row["pk"] for row in everything(stage) if administration in str(row)} <= {
         "REMOVED",
@@ -150,19 +152,85 @@ def test_what_stays_of_a_removed_connection(stage: Stage) -> None:
     assert years_left(budget) * YEAR <= 2 * 3600
 
 
+def swept(stage: Stage, connected: Connected, after: timedelta) -> list[Row]:
+    """What still names the connection or its customers after a poll this long after its removal."""
+    listed = stage.table.get(Key(REGISTRY, connected.id))
+    assert listed is not None
+    stage.table.put({**listed, "removed_at": clock.iso(clock.now() - after)})
+    poll.poll(stage.table, connected.id)
+    known = [connected.id, *(relatie["id"] for relatie in customers(stage.ledger(connected)))]
+    return [row for row in everything(stage) if any(one in str(row) for one in known)]
+
+
+def test_remove_leaves_a_place_in_the_list_for_a_day(stage: Stage) -> None:
+    """It says when the connection was removed, so that its partition is looked at again; then it goes too."""
+    connected = stage.connect()
+    Connections(stage.table).remove(connected.id)
+    [left] = [row for row in everything(stage) if connected.id in str(row)]
+    assert left.keys() == {"pk", "sk", "removed_at"}
+    assert connected.id not in Connections(stage.table).all_ids()
+    assert connected.id in Connections(stage.table).all_ids(removed=True)
+    assert [row["sk"] for row in swept(stage, connected, timedelta(hours=23))] == [connected.id]
+    assert swept(stage, connected, timedelta(hours=24)) == []
+    assert connected.id not in Connections(stage.table).all_ids(removed=True)
+
+
+def test_a_connection_that_is_there_is_never_swept(stage: Stage, connected: Connected) -> None:
+    """Nor one whose removal stopped before its own row was gone."""
+    stage.until_done(connected, stage.sale(connected))
+    before = list(stage.table.rows(f"CONNECTION#{connected.id}"))
+    assert Connections(stage.table).sweep(connected.id) == 0
+    stage.table.put({"pk": REGISTRY, "sk": connected.id, "removed_at": "2026-01-01T00:00:00.000Z"})
+    assert Connections(stage.table).sweep(connected.id) == 0
+    assert list(stage.table.rows(f"CONNECTION#{connected.id}")) == before
+    stage.table.put({"pk": REGISTRY, "sk": connected.id})
+
+
 def test_a_poll_that_outlives_its_connection_leaves_nothing(stage: Stage) -> None:
     """Removed while the shop is asked: no row of it comes back."""
     connected = stage.connect()
     with meanwhile("/v1/orders/count", lambda: Connections(stage.table).remove(connected.id)):
         poll.poll(stage.table, connected.id)
-    assert [row for row in everything(stage) if connected.id in str(row)] == []
+    assert swept(stage, connected, timedelta(days=1)) == []
 
 
 def test_an_order_that_outlives_its_connection_leaves_nothing(stage: Stage) -> None:
-    """Removed while an order is worked on: it ends, and what it remembered of its customer goes as well."""
+    """Removed while an order is worked on: it ends, and what it remembered of its customer is swept away."""
     connected = stage.connect()
     number = stage.sale(connected)
     with meanwhile(f"/v1/orders/{number}", lambda: Connections(stage.table).remove(connected.id)):
         assert stage.deliver(connected, number) is None
-    assert [row for row in everything(stage) if connected.id in str(row)] == []
+    assert swept(stage, connected, timedelta(days=1)) == []
     assert stage.effects(connected, number)[1:] == (0, 0)
+
+
+def test_an_order_claimed_just_after_the_removal_leaves_nothing(stage: Stage) -> None:
+    """Removed between a run's reading of the connection and its claim: booked whole, and then swept away."""
+    connected = stage.connect()
+    number = stage.sale(connected)
+    with before_write(lambda: Connections(stage.table).remove(connected.id)):
+        stage.deliver(connected, number)
+    stage.demand_once(connected, number)
+    remains = {"CUSTOMER", "ORDER"}
+    left = swept(stage, connected, timedelta(minutes=9))
+    assert {row["sk"].partition("#")[0] for row in left} >= remains, "a run that began before it may be at work still"
+    assert [row["pk"] for row in swept(stage, connected, timedelta(minutes=11))] == [REGISTRY]
+
+
+def test_an_import_that_outlives_its_connection_leaves_nothing(stage: Stage) -> None:
+    """Removed between an import's reading of the connection and its taking the run: it ends, and nothing stays."""
+    connected = stage.connect()
+    stage.sale(connected)
+    run = Imports(stage.table, connected.id).start(date(2026, 1, 1), date(2026, 12, 31))
+    with before_write(lambda: Connections(stage.table).remove(connected.id)):
+        assert importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(50)) is None
+    assert swept(stage, connected, timedelta(days=1)) == []
+
+
+def test_a_comparison_that_outlives_its_connection_leaves_nothing(stage: Stage) -> None:
+    """Removed while shop and books are compared at night: the outcome is kept, and swept away."""
+    connected = stage.connect()
+    message = ReconcileMessage(connected.id, clock.now().date(), 3)
+    with meanwhile("/v1/orders/count", lambda: Connections(stage.table).remove(connected.id)):
+        assert nightly.carry_out(stage.table, message, stage.queue_url) is not None
+    assert [row["pk"] for row in swept(stage, connected, timedelta(minutes=11))] == [REGISTRY]
