@@ -646,18 +646,22 @@ def redrive(
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
 ) -> int:
-    """Move the dead letters back to the order queue. Exit code 1 when unreadable ones stay behind."""
+    """Move the dead letters of orders and imports back. Exit code 1 when unreadable ones stay behind."""
     deployment = stack.find(stack_name)
     from ops import letters
 
-    moved = letters.redrive(deployment.value("OrderDeadLetterQueueUrl"), deployment.value("OrderQueueUrl"))
+    moved = letters.redrive(
+        deployment.value("OrderDeadLetterQueueUrl"),
+        deployment.value("OrderQueueUrl"),
+        deployment.value("BacklogQueueUrl"),
+    )
     if json:
         output.document({"moved": moved.moved, "left": moved.left})
     else:
         print(f"Moved: {moved.moved}.")
     if moved.left:
         return output.not_well(
-            f"Left behind: {moved.left}, being no order messages of ours; SQS drops them when they are 14 days old."
+            f"Left behind: {moved.left}, being no messages of ours; SQS drops them when they are 14 days old."
         )
     return Exit.DONE
 

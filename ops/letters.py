@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from koppeling import aws, queues
-from koppeling.messages import OrderMessage, poll_queue_message
+from koppeling.messages import ImportMessage, OrderMessage, order_queue_message, poll_queue_message
 from ops import output
 
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ class Redriven:
     left: int
 
 
-def redrive(dead_letters: str, orders: str) -> Redriven:
-    """Move every message that is ours; sent before deleted, so a cut in between repeats one and loses none.
+def redrive(dead_letters: str, orders: str, backlog: str) -> Redriven:
+    """Move every message that is ours, an import's to `backlog`.
+
+    Sent before deleted, so a cut in between repeats one and loses none.
 
     SQS's own StartMessageMoveTask would do, but the local AWS does not have it, nor does it skip unreadable messages.
     """
@@ -44,15 +46,18 @@ def redrive(dead_letters: str, orders: str) -> Redriven:
         ).get("Messages", [])
         if not batch or all(letter["MessageId"] in left for letter in batch):
             return Redriven(moved, len(left))
-        readable: list[tuple[MessageTypeDef, OrderMessage]] = []
+        readable: list[tuple[MessageTypeDef, OrderMessage | ImportMessage]] = []
         for letter in batch:
             try:
-                readable.append((letter, OrderMessage.from_body(letter["Body"])))
+                readable.append((letter, order_queue_message(letter["Body"])))
             except ValueError:
                 left.add(letter["MessageId"])
         if not readable:
             continue
-        queues.send_orders(orders, [message for _, message in readable])
+        queues.send_orders(orders, [message for _, message in readable if isinstance(message, OrderMessage)])
+        for _, message in readable:
+            if isinstance(message, ImportMessage):
+                queues.send_import(backlog, message)
         client.delete_message_batch(
             QueueUrl=dead_letters,
             Entries=[
@@ -76,6 +81,8 @@ class Letter:
     received: int
     connection_id: str
     order_number: str
+    run: str
+    """Of an import's."""
     is_ours: bool
 
     def show_again(self, client: "SQSClient") -> None:
@@ -84,8 +91,14 @@ class Letter:
 
     def cells(self) -> tuple[str, ...]:
         """A line of the table."""
-        number = self.order_number or ("" if self.is_ours else "not a message of ours")
-        return self.queue, self.connection_id, number, self.since, str(self.received)
+        what = self.order_number or ("" if self.is_ours else "not a message of ours")
+        return (
+            self.queue,
+            self.connection_id,
+            f"import {self.run}" if self.run else what,
+            self.since,
+            str(self.received),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -93,6 +106,7 @@ class Letter:
             "queue": self.queue,
             "connection_id": self.connection_id or None,
             "order_number": self.order_number or None,
+            "import": self.run or None,
             "since": self.since,
             "received": self.received,
             "is_ours": self.is_ours,
@@ -124,16 +138,17 @@ def looked_at(queue: str, url: str) -> Iterator[Letter]:
 def _letter(queue: str, url: str, message: "MessageTypeDef") -> Letter:
     attributes = message.get("Attributes", {})
     sent = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC).astimezone()
-    connection_id = number = ""
+    connection_id = number = run = ""
     is_ours = queue == "clock"
     if not is_ours:
         try:
-            told = OrderMessage.from_body(message["Body"]) if queue == "orders" else poll_queue_message(message["Body"])
+            told = (order_queue_message if queue == "orders" else poll_queue_message)(message["Body"])
         except ValueError:
             pass
         else:
             is_ours, connection_id = True, told.connection_id
             number = told.order_number if isinstance(told, OrderMessage) else ""
+            run = told.run if isinstance(told, ImportMessage) else ""
     return Letter(
         queue=queue,
         url=url,
@@ -142,5 +157,6 @@ def _letter(queue: str, url: str, message: "MessageTypeDef") -> Letter:
         received=int(attributes["ApproximateReceiveCount"]),
         connection_id=connection_id,
         order_number=number,
+        run=run,
         is_ours=is_ours,
     )

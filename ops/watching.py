@@ -76,7 +76,7 @@ def health(
 
 def letters(
     discard: Annotated[  # noqa: FBT002 -- an option
-        bool, typer.Option("--discard", help="Throw away those that nothing is lost with; never an order.")
+        bool, typer.Option("--discard", help="Throw away those that nothing is lost with; never an order or import.")
     ] = False,
     stack_name: Annotated[
         str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
@@ -85,8 +85,8 @@ def letters(
 ) -> int:
     """Show the dead letters of all queues without moving them. Exit code 1 when there are any left.
 
-    `koppeling redrive` moves those of orders back. Those of polls and of the clock need nothing: the next tick asks
-    again. --discard throws these away, and what is no message of ours.
+    `koppeling redrive` moves those of orders and imports back. Those of polls and of the clock need nothing: the next
+    tick asks again. --discard throws these away, and what is no message of ours.
     """
     deployment = stack.find(stack_name)
     from koppeling import aws

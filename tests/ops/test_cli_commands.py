@@ -9,7 +9,7 @@ import pytest
 
 from koppeling import catalogue, clock
 from koppeling.claim import Claim
-from koppeling.messages import OrderMessage
+from koppeling.messages import ImportMessage, OrderMessage
 from koppeling.orders import Orders
 from koppeling.table import Table
 from sandbox.books_state import DEFAULT_SUBSCRIPTION_KEY
@@ -341,3 +341,21 @@ def test_redrive_moves_dead_letters_back_under_their_group(filled: "Deployed", k
     filled.sqs.send_message(QueueUrl=dead, MessageBody="not ours")
     said = koppeling("redrive", "--json")
     assert (said.code, said.json) == (1, {"moved": 0, "left": 1})
+
+
+def test_an_import_among_the_dead_letters_is_moved_back_too(filled: "Deployed", koppeling: "Koppeling") -> None:
+    """It is a message of ours: never thrown away, shown as what it is, and put back in the lane of history."""
+    dead, run = filled.outputs["OrderDeadLetterQueueUrl"], "20261127-0123abcd"
+    order = OrderMessage(UNKNOWN_ID, "1001", "webhook", clock.now(), "trace")
+    for message in (ImportMessage(UNKNOWN_ID, run), order):
+        filled.sqs.send_message(QueueUrl=dead, MessageBody=message.to_body())
+    said = koppeling("letters", "--discard", "--json").json
+    assert said["discarded"] == 0
+    assert sorted((each["order_number"] or "", each["import"] or "") for each in said["letters"]) == [
+        ("", run),
+        ("1001", ""),
+    ]
+    assert f"import {run}" in koppeling("letters").out
+    assert koppeling("redrive", "--json").json == {"moved": 2, "left": 0}
+    assert [content["order_number"] for _, content in filled.taken("OrderQueueUrl")] == ["1001"]
+    assert filled.taken("BacklogQueueUrl") == [(UNKNOWN_ID, {"connection_id": UNKNOWN_ID, "import": run})]
