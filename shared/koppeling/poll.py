@@ -40,6 +40,10 @@ _OF_SNELSTART = frozenset(
 """Why an order failed that may be booked as soon as SnelStart answers."""
 
 _CHECK_PROFILE = timedelta(days=1)
+
+_NOT_BEHIND = timedelta(hours=1)
+"""Half of what rings the alarm."""
+
 _READINGS = 3
 _SLICE = 1000
 _SHORTEST_SLICE = timedelta(minutes=1)
@@ -83,7 +87,9 @@ def poll(table: Table, connection_id: str) -> Polled:
         return _polled(table, connections, connection)
     finally:
         behind = clock.now() - connections.cursor(connection)
-        telemetry.count(Metric.POLL_LAG, round(behind.total_seconds(), 3))
+        # Of one that was removed meanwhile the cursor is gone: it would seem never to have been asked.
+        if behind < _NOT_BEHIND or connections.get(connection_id):
+            telemetry.count(Metric.POLL_LAG, round(behind.total_seconds(), 3))
 
 
 def _polled(table: Table, connections: Connections, connection: Connection) -> Polled:

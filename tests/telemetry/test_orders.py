@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from koppeling import poll, telemetry
+from koppeling.connections import Connections
 from koppeling.deadline import Deadline
 from koppeling.failures import Unavailable
 from koppeling.messages import Cause, OrderMessage
 from koppeling.snelstart import client
 from koppeling.sync import sync_order
+from koppeling.table import Key
 from koppeling.telemetry import logger
 from sandbox.world import SUBSCRIPTION_KEY
+from tests.exactly_once.crashes import meanwhile
 from tests.exactly_once.rig import Connected, Stage
 
 if TYPE_CHECKING:
@@ -205,6 +208,17 @@ def test_the_poll_tells_how_far_behind_it_is_left(stage: Stage, connected: Conne
         poll.poll(stage.table, connected.id)
     (lag,) = told().figures["PollLag"]
     assert 10_800 <= lag < 10_900
+
+
+def test_a_shop_removed_during_its_poll_is_not_told_to_be_behind(stage: Stage, told: Telling) -> None:
+    """With the connection its cursor is gone: that is no shop that was not asked since it was connected."""
+    connected = stage.connect()
+    place = Key(f"CONNECTION#{connected.id}", "CONNECTION")
+    stage.table.update(place, {"created_at": "2026-01-01T00:00:00.000Z"})
+    Connections(stage.table).move_cursor(connected.connection, datetime.now(UTC) + timedelta(seconds=1))
+    with meanwhile("/v1/orders/count", lambda: Connections(stage.table).remove(connected.id)):
+        poll.poll(stage.table, connected.id)
+    assert "PollLag" not in told().figures
 
 
 def test_nothing_told_names_a_person_or_a_secret(stage: Stage, connected: Connected, told: Telling) -> None:
