@@ -10,6 +10,7 @@ from koppeling.booking.plan import plan
 from koppeling.booking.vat import CENT
 from koppeling.claim import LeaseLost
 from koppeling.crediting import book_credit, reverse
+from koppeling.discretion import without_customer
 from koppeling.failures import ConnectionRefused, Reason, Refused, Throttled, Unavailable, Unknown, Unsettled
 from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.job import Effect, Job, Later
@@ -127,10 +128,16 @@ def _refused(job: Job, refused: Refused) -> Later | None:
     if refused.reason.code in _SKIPPED:
         job.claim.skip(refused.reason, seen=job.seen or "")
     else:
-        # SnelStart's sentence may repeat what it was sent.
-        job.claim.refuse(catalogue.without(refused.reason, job.persons), seen=job.seen, forget=job.underway)
+        job.claim.refuse(_told(job, refused), seen=job.seen, forget=job.underway)
     watch.refused(job, refused.reason)
     return None
+
+
+def _told(job: Job, refused: Refused) -> Reason:
+    """SnelStart's sentence may repeat what it was sent, or what it knows of the customer."""
+    if job.persons is None:
+        return without_customer(job.place, job.claim.row.number, refused, job.deadline)
+    return catalogue.without(refused.reason, job.persons)
 
 
 def _failed(

@@ -50,8 +50,8 @@ class Job:
     journal: Settlement | None = None
     """Set straight after our own invoice: then nobody can have settled it yet."""
     later: Later | None = None
-    persons: tuple[str, ...] = field(default=(), repr=False)
-    """What the order says of its customer: not to be told on."""
+    persons: tuple[str, ...] | None = field(default=None, repr=False)
+    """What the order says of its customer: not to be told on. None until the order is read."""
     given: Order | None = None
     """The order as the shop's list told it, whole: it need not be read once more."""
     in_batch: bool = False

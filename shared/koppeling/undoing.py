@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from koppeling import catalogue, clock
 from koppeling.claim import Claim
 from koppeling.deadline import WRITE_SECONDS, Deadline
+from koppeling.discretion import without_customer
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable, Unknown
 from koppeling.job import Later
 from koppeling.ledger import Undoing
@@ -80,7 +81,7 @@ def done(claim: Claim) -> None:
 def give_up(place: Workplace, claim: Claim, refused: Refused) -> Reason:
     """Leave an order as it was; one whose payment went already is settled again by its own run."""
     row = claim.row
-    reason = _told(row, refused)
+    reason = _told(place, row, refused)
     if row.undoing and row.undoing.was == "booked":
         claim.undo_given_up(clock.now())
     elif _is_paid(place, row):
@@ -151,10 +152,10 @@ def _is_paid(place: Workplace, row: OrderRow) -> bool:
     return paid is not None and paid.of(row.verkoopboeking_id) != 0
 
 
-def _told(row: OrderRow, refused: Refused) -> Reason:
+def _told(place: Workplace, row: OrderRow, refused: Refused) -> Reason:
     booking: Booking | None = row.booking
     if booking is None:
-        return refused.reason
+        return without_customer(place, row.number, refused)
     if isinstance(refused, SnelStartRefused) and refused.reason.code in _CLOSED:
         day = catalogue.on(date.fromisoformat(booking.factuurdatum))
         return catalogue.reason(
@@ -162,4 +163,4 @@ def _told(row: OrderRow, refused: Refused) -> Reason:
         )
     if refused.reason.code == "number-payment-by-hand":
         return catalogue.reason("number-payment-by-hand", invoice_number=booking.factuurnummer)
-    return refused.reason
+    return without_customer(place, row.number, refused)

@@ -19,6 +19,7 @@ from koppeling.workplace import Workplace
 from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY
 from tests.exactly_once.rig import Connected, Stage, order
 from tests.leaks import found
+from tests.undo.hand import undo_orders
 
 PERSON = {
     "email": "Tureluur.Wulp@grutto.example",
@@ -215,3 +216,56 @@ def test_a_sentence_of_snelstart_is_kept_without_the_customer(stage: Stage, conn
     assert reason is not None
     assert "mag niet op 8000" in reason.sentence
     assert found(PEOPLE, f"{reason}") == []
+
+
+def test_a_refused_payment_of_an_earlier_runs_invoice_names_nobody_either(stage: Stage, connected: Connected) -> None:
+    """The run that only settles did not read the order; what SnelStart says of its customer is kept out too."""
+    number = stage.sale(connected, debtor=PERSON)
+    stage.trouble(connected, "cut-before", "/(bank|kas)boekingen")
+    stage.deliver(connected, number)
+    assert stage.row(connected, number).state == "booked"
+    stage.time_passes(connected)
+    quoting = "Klant Tureluur Wulpstra heeft een gesloten rekening"
+    stage.trouble(connected, "refused", "/(bank|kas)boekingen", error_code="BOE-9999", message=quoting)
+    stage.deliver(connected, number)
+    reason = stage.row(connected, number).reason
+    assert reason is not None
+    assert "heeft een gesloten rekening" in reason.sentence
+    assert found(PEOPLE, f"{reason}") == []
+
+
+def test_what_cannot_be_read_for_its_customer_is_not_repeated(stage: Stage, connected: Connected) -> None:
+    """While the shop does not answer, SnelStart's sentence goes as a whole and its code stays."""
+    number = stage.sale(connected, debtor=PERSON)
+    stage.trouble(connected, "cut-before", "/(bank|kas)boekingen")
+    stage.deliver(connected, number)
+    stage.time_passes(connected)
+    stage.trouble(connected, "refused", "/(bank|kas)boekingen", error_code="BOE-9999", message="Tureluur Wulpstra niet")
+    stage.shop.tell("faults", {"kind": "500", "path": "/v1/orders", "times": 9, "store": connected.shop_token})
+    stage.deliver(connected, number)
+    reason = stage.row(connected, number).reason
+    assert reason is not None
+    assert (reason.code, "BOE-9999" in reason.sentence) == ("snelstart-refused", True)
+    assert found(PEOPLE, f"{reason}") == []
+
+
+def test_a_refused_undoing_names_nobody(stage: Stage, connected: Connected) -> None:
+    """Why an invoice stays in the books is told, without whose it is, on the row as to the operator."""
+    number = stage.sale(connected, debtor=PERSON)
+    stage.until_done(connected, number)
+    quoting = "Van klant Tureluur Wulpstra staat nog iets open"
+    for kept in (0, 1):
+        stage.trouble(
+            connected,
+            "refused",
+            "/verkoopboekingen/.*",
+            method="DELETE",
+            after=kept,
+            error_code="BOE-9999",
+            message=quoting,
+        )
+        [taken] = undo_orders(stage, connected, number).values()
+        assert taken.reason is not None
+        assert "staat nog iets open" in taken.reason.sentence
+        assert found(PEOPLE, f"{taken.reason}{stage.row(connected, number)}") == []
+        stage.books.untell("faults")
