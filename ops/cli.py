@@ -621,7 +621,7 @@ def retry(
     if wanted is None:
         from koppeling import onboard
 
-        row, queued = None, onboard.requeue(table, connection, onboard.stopped)
+        row, queued = None, onboard.requeue(table, connection, onboard.stopped, anew=True)
     else:
         row, queued = _queue(table, connection, wanted)
     if json:

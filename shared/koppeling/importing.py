@@ -225,8 +225,9 @@ class _Importer:
         left = place.meter.shut()
         if left is not None:
             return Later(left, anew=True)
+        message = self._message(order.number)
         try:
-            claim = place.orders.claim(order.number, clock.now())
+            claim = place.orders.claim(order.number, clock.now(), message.trace)
             if isinstance(claim, OrderRow):
                 return None
             if _taken_back(claim.row, self.held.run.started_at):
@@ -238,7 +239,7 @@ class _Importer:
                 place.connection,
                 claim,
                 self.deadline,
-                self._message(order.number),
+                replace(message, trace=claim.row.trace),
                 given=order,
                 in_batch=True,
                 run=self.held.run.id,

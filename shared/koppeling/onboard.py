@@ -188,13 +188,14 @@ def rotate(table: Table, connection: Connection) -> tuple[Connection, WebhookSec
     return changed, webhook
 
 
-def requeue(table: Table, connection: Connection, wanted: Callable[[OrderRow], bool]) -> int:
-    """Queue again the orders that `wanted` picks; how many."""
+def requeue(table: Table, connection: Connection, wanted: Callable[[OrderRow], bool], *, anew: bool = False) -> int:
+    """Queue again the orders that `wanted` picks; how many. Under the trace they have, unless `anew`."""
 
     def messages() -> Iterator[OrderMessage]:
         for row in Orders(table, connection.id).all():
             if wanted(row):
-                yield OrderMessage(connection.id, row.number, "retry", clock.now(), uuid.uuid4().hex)
+                trace = "" if anew else row.trace
+                yield OrderMessage(connection.id, row.number, "retry", clock.now(), trace or uuid.uuid4().hex)
 
     return queues.announce(messages())
 

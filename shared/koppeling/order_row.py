@@ -139,6 +139,8 @@ class OrderRow:
     undone_at: str | None = None
     asked: bool = False
     """Taken back because the operator asked for it, whatever the shop says."""
+    trace: str = ""
+    """Of the webhook or retry that last told of it; of whoever came first where none did."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -220,4 +222,5 @@ def read_order(row: Mapping[str, Any]) -> OrderRow:
         undoing=Undoing.read(row.get("undoing")),
         undone_at=row.get("undone_at"),
         asked=bool(row.get("asked")),
+        trace=row.get("trace") or "",
     )

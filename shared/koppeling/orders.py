@@ -53,15 +53,30 @@ class Orders:
         """The numbers of orders to be asked again by now, longest overdue first."""
         return (key.sk.removeprefix("ORDER#").lstrip("0") for key in self._table.due(self._pk, clock.iso(now)))
 
-    def claim(self, number: str, received_at: datetime) -> Claim | OrderRow:
-        """Take the order to work on it. A finished one comes back as its row; `Busy` when another run has it."""
+    def claim(
+        self, number: str, received_at: datetime, trace: str = "", *, announced: bool = False
+    ) -> Claim | OrderRow:
+        """Take the order to work on it. A finished one comes back as its row; `Busy` when another run has it.
+
+        `trace`: of who wants it worked on; the row keeps the one it has, unless it was `announced` anew.
+        """
         now = clock.now()
+        traced = {"trace": trace} if trace else {}
         lease = Lease.take(now)
         try:
             row = self._table.update(
                 self.key(number),
-                {**lease.values(), "order_number": number, "updated_at": clock.iso(now)},
-                keep={"state": "received", "received_at": clock.iso(received_at)},
+                {
+                    **lease.values(),
+                    "order_number": number,
+                    "updated_at": clock.iso(now),
+                    **(traced if announced else {}),
+                },
+                keep={
+                    "state": "received",
+                    "received_at": clock.iso(received_at),
+                    **({} if announced else traced),
+                },
                 remove=("expires_at",),
                 condition=f"(attribute_not_exists(#state) OR NOT #state IN (:paid, :credited)) AND {FREE}",
                 given={"paid": "paid", "credited": "credited", "now": clock.iso(now)},
@@ -256,9 +271,11 @@ class Orders:
                     self.key(number), due_at, condition="attribute_exists(#due_at) AND attribute_not_exists(#owner)"
                 )
 
-    def keep(self, number: str, received_at: datetime) -> None:
+    def keep(self, number: str, received_at: datetime, trace: str = "") -> None:
         """Remember an order of a connection that stands still; nothing is asked or sent for it now."""
         values = {"order_number": number, "state": "received", "updated_at": clock.iso(clock.now())}
+        if trace:
+            values["trace"] = trace
         # What is in the books stays where it is, and a run that began before the pause ends by itself.
         # What was taken out of the books on request is not booked again by itself.
         untouched = (

@@ -25,6 +25,9 @@ __all__ = ["Later", "sync_order"]
 _ASKED_FOR = frozenset({"import", "retry"})
 """Causes of somebody who wants the order booked, not of something that was seen to happen."""
 
+_ANNOUNCED = frozenset({"webhook", "retry"})
+"""Causes with a trace of their own; what comes by itself goes on under the one the order has."""
+
 _BUSY_SECONDS = 3.0
 _ASK_AGAIN_SECONDS = 60.0
 
@@ -41,7 +44,7 @@ def sync_order(message: OrderMessage, deadline: Deadline) -> Later | None:
         return None
     orders = Orders(rows, connection.id)
     if connection.paused:
-        orders.keep(message.order_number, message.received_at)
+        orders.keep(message.order_number, message.received_at, message.trace)
         logger.info("order kept while its connection stands still", extra=names(message))
         return None
     shut = patience.shut(connection.id) or _no_room(rows, connection, message)
@@ -56,10 +59,14 @@ def sync_order(message: OrderMessage, deadline: Deadline) -> Later | None:
 
 
 def _claimed(rows: Table, connection: Connection, deadline: Deadline, message: OrderMessage) -> Later | None:
-    claim = Orders(rows, connection.id).claim(message.order_number, message.received_at)
+    claim = Orders(rows, connection.id).claim(
+        message.order_number, message.received_at, message.trace, announced=message.cause in _ANNOUNCED
+    )
     if isinstance(claim, OrderRow):
         with Workplace.open(rows, connection) as place:
             return _look_again(place, claim, deadline, message)
+    # What the poll goes on with is told under the trace of its webhook, up to the payment.
+    message = replace(message, trace=claim.row.trace)
     if claim.row.undone and not _asked_for(claim.row, message):
         # It was taken out of the books on request: it does not come back by itself.
         claim.give_back()

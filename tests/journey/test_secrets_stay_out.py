@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ORDER_FIELDS = {
     *("pk", "sk", "order_number", "state", "received_at", "updated_at", "paid_at", "seen", "first_waited_at"),
-    *("attempts", "total", "currency", "booking", "invoice", "settlement", "verkoopboeking_id", "payment_id"),
+    *("trace", "attempts", "total", "currency", "booking", "invoice", "settlement", "verkoopboeking_id", "payment_id"),
     *("reason", "notes", "plan_notes", "due_pk", "due_at", "owner", "lease_until", "expires_at"),
 }
 """What docs/privacy.md says an order's row holds, by the names in the table."""

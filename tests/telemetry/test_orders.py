@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from koppeling import poll, telemetry
+from koppeling import catalogue, onboard, poll, telemetry
 from koppeling.connections import Connections
 from koppeling.deadline import Deadline
 from koppeling.failures import Unavailable
@@ -97,6 +97,39 @@ def test_a_paid_order_is_told_with_its_payment(stage: Stage, connected: Connecte
     (took,) = tale.figures.pop("WebhookToPaid")
     assert _SECONDS_AGO * 1000 <= took < 60_000
     assert tale.figures == {"OrdersPaid": [1], "OrdersRefused": [0], "OrdersFailed": [0]}
+
+
+def test_one_trace_survives_what_the_poll_goes_on_with(stage: Stage, connected: Connected, told: Telling) -> None:
+    """What failed until its message was gone is paid under the trace of its webhook; a newer webhook has its own."""
+    number = stage.sale(connected)
+    stage.trouble(connected, "503", "/(relaties|verkoopboekingen)", method="*", times=9)
+    first = _deliver(connected, number)
+    assert told().of("order stands still")["trace"] == first
+    stage.books.untell("faults")
+    stage.time_passes(connected)
+    _deliver(connected, number, "waiting")
+    assert told().of("order done")["trace"] == first
+
+    number = stage.sale(connected, payment_status="pending")
+    first = _deliver(connected, number)
+    _deliver(connected, number, "poll")
+    assert {line["trace"] for line in told().lines} == {first}
+    stage.change(connected, number, payment_status="captured")
+    second = _deliver(connected, number)
+    assert told().of("order done")["trace"] == second
+
+
+def test_a_trace_survives_a_pause(stage: Stage, connected: Connected, told: Telling) -> None:
+    """What a webhook told of while its connection stood still is paid under the same trace when it goes on."""
+    known, number = Connections(stage.table), stage.sale(connected)
+    known.pause(connected.connection, catalogue.reason("koppeling-paused"))
+    trace = _deliver(connected, number)
+    paused = known.get(connected.id)
+    assert paused is not None
+    onboard.resume(stage.table, paused)
+    [message] = stage.queued()
+    sync_order(message, Deadline.after(58.0))
+    assert {line["trace"] for line in told().lines if "trace" in line} == {trace}
 
 
 def test_an_order_the_poll_found_is_no_latency_of_a_webhook(stage: Stage, connected: Connected, told: Telling) -> None:
