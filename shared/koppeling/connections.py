@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Literal
 
 from koppeling import catalogue, clock, retention, vault
@@ -22,6 +23,9 @@ REMOVED = "REMOVED"
 
 RUNS_END = timedelta(minutes=10)
 """After which no function is at work any more that read a connection's row before it was removed."""
+
+_SWEPT_AT_ONCE = 5000
+"""Rows, of a removal that was cut off: some ten milliseconds each, of the poller's two minutes."""
 
 _SWEPT_FOR = timedelta(days=1)
 """How long after a removal its partition is looked at: an operator's command may have been at work for hours."""
@@ -366,19 +370,17 @@ class Connections:
         gone_for = clock.now() - datetime.fromisoformat(removed_at) if removed_at else timedelta(0)
         if gone_for < RUNS_END or self.get(connection_id):
             return 0
-        erased = self._erase(connection_id)
-        if gone_for >= _SWEPT_FOR:
+        erased = self._erase(connection_id, _SWEPT_AT_ONCE)
+        if gone_for >= _SWEPT_FOR and erased < _SWEPT_AT_ONCE:
             self._table.delete(listed)
         return erased
 
-    def _erase(self, connection_id: str) -> int:
-        erased = 0
-        # Until nothing is left: an order that was under way when the connection's own row went may leave a row behind.
-        while rows := [Key(row["pk"], row["sk"]) for row in self._table.rows(partition(connection_id))]:
-            for key in rows:
-                self._table.delete(key)
-            erased += len(rows)
-        return erased
+    def _erase(self, connection_id: str, most: int | None = None) -> int:
+        rows = islice(self._table.rows(partition(connection_id)), most)
+        keys = [Key(row["pk"], row["sk"]) for row in rows]
+        for key in keys:
+            self._table.delete(key)
+        return len(keys)
 
     def cursor(self, connection: Connection) -> datetime:
         """Up to when the shop's changes have been asked for and queued; at first, when the connection was made."""

@@ -217,6 +217,19 @@ def test_an_order_claimed_just_after_the_removal_leaves_nothing(stage: Stage) ->
     assert [row["pk"] for row in swept(stage, connected, timedelta(minutes=11))] == [REGISTRY]
 
 
+def test_a_removal_that_was_cut_off_is_finished_in_parts(stage: Stage) -> None:
+    """Tens of thousands of rows are more than one run of the poller erases; it comes back until none is left."""
+    connected = stage.connect()
+    stage.until_done(connected, stage.sale(connected))
+    Connections(stage.table).remove(connected.id)
+    for number in range(1, 8):
+        stage.table.put({"pk": f"CONNECTION#{connected.id}", "sk": f"ORDER#{number}"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("koppeling.connections._SWEPT_AT_ONCE", 4)
+        assert len(swept(stage, connected, timedelta(days=1))) == 4, "three orders and the place in the list"
+        assert swept(stage, connected, timedelta(days=1)) == []
+
+
 def test_an_import_that_outlives_its_connection_leaves_nothing(stage: Stage) -> None:
     """Removed between an import's reading of the connection and its taking the run: it ends, and nothing stays."""
     connected = stage.connect()
