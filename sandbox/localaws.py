@@ -172,7 +172,7 @@ class LocalAws:
         """
         template = build(say=say) / "template.yaml"
         if self.enforces_roles:
-            template = _with_keys_for_all(template)
+            template = _with_what_the_emulator_asks(template)
         say("Deploying the template ...")
         s3 = _session().client("s3", endpoint_url=self.endpoint)
         with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
@@ -256,17 +256,27 @@ def build(*, say: Say = print) -> Path:
         return target
 
 
-def _with_keys_for_all(template: Path) -> Path:
-    """A copy beside the built template whose roles may use the key without the conditions MiniStack never finds met."""
+def _with_what_the_emulator_asks(template: Path) -> Path:
+    """A copy beside the built template for MiniStack, whose idea of IAM differs in two things.
+
+    It never finds the conditions on the use of the key met, and asks for a right to send a batch, where for AWS
+    `sqs:SendMessage` is that.
+    """
     document = yaml.safe_load(template.read_text(encoding="utf-8"))
     for resource in document["Resources"].values():
         for policy in resource["Properties"].get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
-                if "kms:Decrypt" in statement["Action"]:
+                if {"kms:Decrypt", "kms:Encrypt"}.intersection(_listed(statement["Action"])):
                     statement.pop("Condition", None)
+                if "sqs:SendMessage" in _listed(statement["Action"]):
+                    statement["Action"] = [*_listed(statement["Action"]), "sqs:SendMessageBatch"]
     copy = template.with_name("template-enforced.yaml")
     copy.write_text(yaml.safe_dump(document), encoding="utf-8")
     return copy
+
+
+def _listed(actions: str | list[str]) -> list[str]:
+    return actions if isinstance(actions, list) else [actions]
 
 
 def _session() -> boto3.Session:
