@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 65_536
 LONGEST_KEY: Final = 2_048
-"""Characters of a koppelsleutel; KMS seals 4,096 bytes at once."""
+"""Characters of a koppelsleutel, as JSON writes them; KMS seals 4,096 bytes at once."""
 LONGEST_ACTION: Final = 64
 SIGNING_KEY_SECONDS: Final = 60
 FRESH_SECONDS: Final = 1
@@ -152,7 +152,10 @@ def _read(body: bytes) -> Call:
 
 
 def _is_key(text: str, action: str) -> bool:
-    return len(text) <= LONGEST_KEY and text.isascii() and (bool(text.strip()) or action.casefold() == "delete")
+    key = text.strip()
+    if not key:
+        return action.casefold() == "delete" and len(text) <= LONGEST_KEY
+    return key.isascii() and key.isprintable() and len(json.dumps(key)) <= LONGEST_KEY + len('""')
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -236,6 +236,8 @@ def test_the_last_call_stands_last(door: Door) -> None:
         body("r", "Create", {"k": "v"}),
         body("r", "Create", "k" * 2_049),
         body("r", "Create", "sleutél"),
+        body("r", "Create", "\x01" * 700),
+        body("r", "Delete", '"' * 2_048),
         '{"KoppelSleutel": "a", "koppelSleutel": "b", "ActionType": "Create", "ReferenceKey": "r"}',
     ],
 )
