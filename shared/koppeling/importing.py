@@ -8,7 +8,7 @@ the page where it was and every order where its own row says it is.
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -202,7 +202,7 @@ class _Importer:
         return self._saved(again)
 
     def _book(self, run: Run, raws: Sequence[Mapping[str, Any]]) -> Run:
-        orders, unreadable = _parsed(raws)
+        orders, unreadable = _parsed(self._numbered(raws))
         if unreadable:
             # Each by itself: the worker gives it a visible state.
             queues.send_orders(settings().backlog_queue_url, (self._message(number) for number in unreadable))
@@ -218,6 +218,15 @@ class _Importer:
             self._saved(run)
             raise Throttled(catalogue.reason("snelstart-budget"), max(later.seconds for later in shut))
         return replace(run, counts=run.counts.with_(_counted(run, orders, rows, len(unreadable))))
+
+    def _numbered(self, raws: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str]]:
+        for raw in raws:
+            number = order_number(raw.get("number"))
+            if number is None:
+                told = {"connection_id": self.place.connection.id, "import": self.held.run.id}
+                logger.warning("the shop lists an order without a number", extra=told)
+            else:
+                yield raw, number
 
     def _one(self, order: Order) -> Later | None:
         """One order as far as its invoice; when there is no room for it, after how long there may be."""
@@ -261,24 +270,15 @@ def _next_part(run: Run, parts: int) -> Run:
     return replace(run, part=run.part + (not last), offset=0, last_number="", read_whole=last)
 
 
-def _parsed(raws: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Order], list[str]]:
+def _parsed(numbered: Iterable[tuple[Mapping[str, Any], str]]) -> tuple[dict[str, Order], list[str]]:
     orders: dict[str, Order] = {}
     unreadable: list[str] = []
-    for raw, number in _numbered(raws):
+    for raw, number in numbered:
         try:
             orders[number] = Order.parse(raw)
         except ShapeError:
             unreadable.append(number)
     return orders, unreadable
-
-
-def _numbered(raws: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str]]:
-    for raw in raws:
-        number = order_number(raw.get("number"))
-        if number is None:
-            logger.warning("the shop lists an order without a number")
-        else:
-            yield raw, number
 
 
 def _to_do(row: OrderRow | None, began: str) -> bool:

@@ -209,7 +209,7 @@ def _read_window(place: Workplace, window: Window, before: int, found: dict[str,
     for _ in range(_READINGS):
         if before == 0:
             return True
-        read = dict(_numbered(place.shop.orders(window, before)))
+        read = dict(_numbered(place, place.shop.orders(window, before)))
         found.update(read)
         after = place.shop.count(window)
         if after == before and len(read) >= before:
@@ -218,12 +218,12 @@ def _read_window(place: Workplace, window: Window, before: int, found: dict[str,
     return False
 
 
-def _numbered(listed: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def _numbered(place: Workplace, listed: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for raw in listed:
         number = order_number(raw.get("number"))
         if number is None:
             # The worker could not ask for it either; the count then tells that the window was not read whole.
-            logger.warning("the shop lists an order without a number")
+            logger.warning("the shop lists an order without a number", extra={"connection_id": place.connection.id})
             continue
         try:
             yield number, fingerprint(Order.parse(raw))

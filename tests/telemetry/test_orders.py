@@ -3,16 +3,18 @@
 import json
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from koppeling import catalogue, onboard, poll, telemetry
+from koppeling import catalogue, importing, onboard, poll, telemetry
 from koppeling.connections import Connections
 from koppeling.deadline import Deadline
 from koppeling.failures import Unavailable
-from koppeling.messages import Cause, OrderMessage
+from koppeling.imports import Imports
+from koppeling.messages import Cause, ImportMessage, OrderMessage
+from koppeling.mijnwebwinkel.client import Placed, Shop, Window
 from koppeling.snelstart import client
 from koppeling.sync import sync_order
 from koppeling.table import Key
@@ -241,6 +243,25 @@ def test_the_poll_tells_how_far_behind_it_is_left(stage: Stage, connected: Conne
         poll.poll(stage.table, connected.id)
     (lag,) = told().figures["PollLag"]
     assert 10_800 <= lag < 10_900
+
+
+def test_a_listed_order_without_a_number_is_told_with_its_shop(
+    stage: Stage, connected: Connected, told: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be asked about it; whose list it stands in is what the operator can go by."""
+    stage.sale(connected)
+    read = Shop.page
+
+    def page(shop: Shop, window: Window | Placed, offset: int) -> list[dict[str, Any]]:
+        return [raw | {"number": None} for raw in read(shop, window, offset)]
+
+    monkeypatch.setattr(Shop, "page", page)
+    poll.poll(stage.table, connected.id)
+    run = Imports(stage.table, connected.id).start(date(2026, 1, 1), date(2100, 1, 1))
+    importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(50))
+    lines = [line for line in told().lines if line["message"] == "the shop lists an order without a number"]
+    assert [line.get("connection_id") for line in lines] == [connected.id] * len(lines)
+    assert len(lines) >= 2
 
 
 def test_a_shop_removed_during_its_poll_is_not_told_to_be_behind(stage: Stage, told: Telling) -> None:
