@@ -3,6 +3,7 @@
 Its answer (number, moment, reply) is the seller's evidence and is kept with the booking. No answer is never "fine".
 """
 
+import re
 from dataclasses import dataclass
 
 from koppeling import catalogue, clock, transport
@@ -12,6 +13,9 @@ from koppeling.settings import settings
 _VALID = "VALID"
 _INVALID = ("", "INVALID", "INVALID_INPUT")
 """A number that is not registered, and one whose form no member state gives out."""
+
+_REFERENCE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""VIES gives 16 letters and digits; what is kept with an order for years is nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,12 @@ def check(number: str) -> Confirmed | None:
     body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
     verdict = str(body.get("userError", ""))
     if body.get("isValid") is True and verdict in ("", _VALID):
-        return Confirmed(number, clock.iso(clock.now()), str(body.get("requestIdentifier") or ""))
+        return Confirmed(number, clock.iso(clock.now()), _reference(body.get("requestIdentifier")))
     if body.get("isValid") is False and verdict in _INVALID:
         raise Refused(catalogue.reason("vat-number-not-in-vies"))
     # The register answers for all member states and says so when one of them does not answer.
     raise Unavailable(catalogue.reason("vat-number-vies-unavailable"), answer.retry_after)
+
+
+def _reference(told: object) -> str:
+    return told if isinstance(told, str) and _REFERENCE.fullmatch(told) else ""

@@ -72,6 +72,17 @@ def test_a_valid_number(stage: Stage, home: Connected, vies: str, reference: str
     assert reference in note
 
 
+@pytest.mark.parametrize("reference", [{"name": "VOORBEELD"}, ["VOORBEELD"], "VOORBEELD " * 50_000])
+def test_a_reference_that_is_none_is_not_kept(stage: Stage, home: Connected, vies: str, reference: object) -> None:
+    """A short text is a reference; anything else, that could name somebody or not fit the row, is left out."""
+    knows(vies, {"reference": reference})
+    raw = untaxed(**reversed_to("BE"))
+    booked(stage, home, raw)
+    [note] = [note for note in stage.row(home, str(raw["number"])).notes if "VIES" in note]
+    assert BELGIAN in note
+    assert "VOORBEELD" not in note
+
+
 def test_greece_is_asked_by_its_own_prefix(stage: Stage, home: Connected, vies: str) -> None:
     """VIES knows Greece as EL."""
     booked(stage, home, untaxed(**reversed_to("GR", "GR094259216")))
