@@ -9,7 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from koppeling import backoff, catalogue, clock, connections, meter, onboard, partner, queues, telemetry, vault
+from koppeling import (
+    backoff,
+    catalogue,
+    clock,
+    connections,
+    meter,
+    neighbours,
+    onboard,
+    partner,
+    queues,
+    telemetry,
+    vault,
+)
 from koppeling.charts import load
 from koppeling.connections import Connection, Connections, Credentials, Stored
 from koppeling.directory import Directory
@@ -179,6 +191,7 @@ def _complete(
         administration_name=chart.company.administratie_naam,
     )
     onboard.twice(Connections(table), taken)
+    taken = neighbours.tell(Connections(table), taken)
     with Workplace.open(table, taken) as place:
         place.meter.owe(asked.made)
         place.charts.keep(chart)
@@ -205,6 +218,7 @@ def _renew(table: Table, before: Connection, taken: Connection, snelstart: SnelS
 
 
 def _go_on(table: Table, connection: Connection) -> None:
+    neighbours.tell(Connections(table), connection)
     if not connection.paused:
         onboard.requeue(table, connection, onboard.kept)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
+from itertools import batched, islice
 from typing import Literal
 
 from koppeling import catalogue, clock, retention, vault
@@ -20,6 +20,7 @@ from koppeling.table import ConditionFailed, Key, Row, Table
 
 REGISTRY = "CONNECTIONS"
 REMOVED = "REMOVED"
+_ROWS = 100
 
 RUNS_END = timedelta(minutes=10)
 """After which no function is at work any more that read a connection's row before it was removed."""
@@ -84,7 +85,7 @@ class Connection:
 
     `profile_problems`: in Dutch, where the profile did not fit the administration at `profile_checked_at`, when that
     was last read. `activated_by`: which activation brought the koppelsleutel, empty for one that was typed; a later
-    one is the greater text.
+    one is the greater text. `shared_since`: from when others booked in its administration too, empty for one alone.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Connection:
     profile_problems: tuple[str, ...] = ()
     profile_checked_at: str = ""
     activated_by: str = ""
+    shared_since: str = ""
 
     @property
     def pending(self) -> bool:
@@ -184,6 +186,7 @@ def _write(connection: Connection) -> Row:
         "paused": connection.paused.as_dict() if connection.paused else None,
         "archived_listing": connection.archived_listing,
         "activated_by": connection.activated_by,
+        "shared_since": connection.shared_since,
     }
 
 
@@ -223,6 +226,7 @@ def _read(row: Mapping[str, object]) -> Connection:
         profile_problems=tuple(str(problem) for problem in problems) if isinstance(problems, list) else (),
         profile_checked_at=str(stored.get("profile_checked_at") or ""),
         activated_by=str(stored.get("activated_by") or ""),
+        shared_since=str(stored.get("shared_since") or ""),
     )
 
 
@@ -240,6 +244,25 @@ class Connections:
     def all_ids(self, *, removed: bool = False) -> Iterator[str]:
         """The ids of all connections, paused ones too; `removed`: also of those that are still to be swept."""
         return (row["sk"] for row in self._table.rows(REGISTRY) if removed or "removed_at" not in row)
+
+    def beside(self, connection: Connection) -> Iterator[Connection]:
+        """The other connections of the same administration, paused ones too."""
+        for ids in batched(self.all_ids(), _ROWS, strict=False):
+            for row in self._table.get_many([_key(one) for one in ids]).values():
+                other = _read(row)
+                if other.id != connection.id and other.administration_id == connection.administration_id:
+                    yield other
+
+    def shared(self, connection_id: str, since: str) -> None:
+        """Remember of a connection that it is not alone in its administration; an earlier `since` stays."""
+        with suppress(ConditionFailed):
+            self._table.update(
+                _key(connection_id),
+                {"shared_since": since},
+                condition="attribute_exists(#sealed_credentials)"
+                " AND (attribute_not_exists(#shared_since) OR #shared_since = :never)",
+                given={"never": ""},
+            )
 
     def add(self, connection: Connection) -> None:
         """Store a new connection; listed first, so that a crash in between leaves nothing that runs unlisted."""

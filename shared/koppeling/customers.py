@@ -12,6 +12,7 @@ from koppeling.directory import Directory
 from koppeling.failures import Refused, Unavailable, Unknown, Unsettled
 from koppeling.ledger import FREE, MINE, Lease, Mark
 from koppeling.mijnwebwinkel.models import Order
+from koppeling.neighbours import Neighbours
 from koppeling.settings import settings
 from koppeling.snelstart import relaties
 from koppeling.snelstart.client import SnelStart
@@ -35,6 +36,7 @@ class _Held(Exception):
 class _Wanted:
     """Which relatie an order is booked on, and how it is found and made."""
 
+    who: str
     key: Key
     look: Callable[[], Relatie | None]
     draft: Callable[[], relaties.Draft]
@@ -52,6 +54,7 @@ class Customers:
     credentials: Credentials
     snelstart: SnelStart
     chart: Callable[[], Chart]
+    neighbours: Neighbours
     all_read: bool = False
     """All of the administration's customers were read just now: who is not remembered is new."""
 
@@ -78,7 +81,7 @@ class Customers:
             if lease is None:
                 found = Relatie(row["relatie_id"], tuple(row.get("notes") or ()))
             else:
-                found = self._find_or_make(wanted, lease, Mark.read(row.get("sent")))
+                found = self._find_or_make(wanted, lease, Mark.read(row.get("sent")), deadline)
             return Relatie(found.relatie_id, (*wanted.notes, *found.notes))
 
     def forget(self, order: Order, *, alone: bool = False) -> None:
@@ -99,12 +102,14 @@ class Customers:
             notes = (f"De order is {why}; geboekt op de klant «{together}».",)
         if together:
             return _Wanted(
+                f"\0{together}",
                 self._key(f"\0{together}"),
                 lambda: relaties.by_name(self.snelstart, together),
                 lambda: relaties.draft_of_name(together),
                 notes,
             )
         return _Wanted(
+            email,
             self._key(email),
             lambda: self._directory().look(email),
             lambda: relaties.draft_for(order, self.chart(), vat_number),
@@ -133,16 +138,16 @@ class Customers:
             raise _Held(datetime.fromisoformat(error.row["lease_until"])) from error
         return row, lease
 
-    def _find_or_make(self, wanted: _Wanted, lease: Lease, earlier: Mark | None) -> Relatie:
+    def _find_or_make(self, wanted: _Wanted, lease: Lease, earlier: Mark | None, deadline: float) -> Relatie:
         mark = earlier
+        # With a mark of our own there is something to look for, whoever's turn it is.
+        turn = self.neighbours.turn(wanted.who, 0.0 if earlier else deadline)
         try:
-            known_as_new = self.all_read and wanted.by_email and earlier is None
+            known_as_new = self.all_read and wanted.by_email and earlier is None and turn.alone
             found = None if known_as_new else wanted.look()
             if found is None:
-                settle = timedelta(seconds=settings().settle_seconds)
-                if earlier and not earlier.may_repeat(clock.now(), settle):
-                    wait = earlier.wait(clock.now(), settle)
-                    raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), wait)
+                _demand_ended(earlier)
+                turn.demand()
                 draft = wanted.draft()
                 mark = Mark(clock.now())
                 self._write(wanted.key, lease, {"sent": mark.as_dict()})
@@ -150,12 +155,15 @@ class Customers:
         except Unknown as unknown:
             if mark and unknown.answered:
                 mark = Mark(mark.sent_at, answered=True)
+            turn.end(mark)
             self._release(wanted.key, lease, mark)
             raise
         except (Refused, Unavailable):
             # Certainly not made in this run: what remains is only what an earlier run left.
+            turn.end(earlier)
             self._release(wanted.key, lease, earlier)
             raise
+        turn.end()
         values = {"relatie_id": found.relatie_id, "notes": list(found.notes)}
         self._write(wanted.key, lease, values, remove=("owner", "lease_until", "sent"))
         return found
@@ -169,3 +177,10 @@ class Customers:
             self.table.update(key, values, remove=remove, condition=MINE, given={"owner": lease.owner})
         except ConditionFailed as error:
             raise Unavailable(catalogue.reason("customer-being-made"), 5.0) from error
+
+
+def _demand_ended(earlier: Mark | None) -> None:
+    """`Unsettled` while an earlier attempt may still be under way."""
+    settle = timedelta(seconds=settings().settle_seconds)
+    if earlier and not earlier.may_repeat(clock.now(), settle):
+        raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), earlier.wait(clock.now(), settle))

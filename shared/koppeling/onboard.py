@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from koppeling import catalogue, clock, connections, meter, partner, queues
+from koppeling import catalogue, clock, connections, meter, neighbours, partner, queues
 from koppeling.booking.profile import Profile
 from koppeling.booking.suggest import misfits, suggest
 from koppeling.charts import load
@@ -91,8 +91,11 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
         archived_listing=shop.archived_listing(),
         profile_checked_at=clock.iso(clock.now()),
     )
-    warnings = twice(Connections(table), connection)
-    Connections(table).add(connection)
+    known = Connections(table)
+    warnings = twice(known, connection)
+    connection = neighbours.tell(known, connection)
+    known.add(connection)
+    connection = neighbours.tell(known, connection)
     try:
         with Workplace.open(table, connection) as place:
             place.meter.owe(asked.made)
@@ -100,7 +103,7 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
             Directory(table, connection_id, credentials, place.snelstart).read_whole()
     except Failure:
         # Whole or not at all: what is left to do is to add it again.
-        Connections(table).remove(connection_id, booked=False)
+        known.remove(connection_id, booked=False)
         raise
     return Added(connection, webhook, warnings)
 
@@ -246,13 +249,8 @@ def twice(known: Connections, new: Connection) -> tuple[str, ...]:
         start = new.profile.start_date
         if form != new.profile.invoice_number and (start is None or start <= removed_on):
             raise Refused(catalogue.reason("number-two-forms"))
-    for connection_id in known.all_ids():
-        other = known.get(connection_id)
-        if (
-            other is None
-            or other.id == new.id
-            or (other.shop_id, other.administration_id) != (new.shop_id, new.administration_id)
-        ):
+    for other in known.beside(new):
+        if other.shop_id != new.shop_id:
             continue
         if other.profile.invoice_number != new.profile.invoice_number:
             raise Refused(catalogue.reason("number-two-forms"))

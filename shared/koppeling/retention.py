@@ -15,6 +15,9 @@ after the order. The row is what keeps an order from being booked twice, and it 
 NOT_BOOKED: Final = timedelta(days=400)
 """What there was nothing to book for: over a year, so that the annual accounts can still be asked about it."""
 
+TURN: Final = timedelta(hours=2)
+"""Whose turn it is among the connections of one administration: it lapses within minutes."""
+
 
 def expiry(period: timedelta) -> int:
     """The moment a period from now, as DynamoDB's TTL wants it: seconds since 1970."""

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -88,6 +88,15 @@ class Stage:
         made = self.books.tell("administrations", {"naam": name, **options})
         added = onboard.add(self.table, name, name, made["koppelsleutel"], PROFILE)
         return Connected(added.connection, name, made["id"])
+
+    def connect_beside(self, connected: Connected) -> Connected:
+        """Another new shop, tied to the same administration."""
+        name = f"winkel-{uuid.uuid4().hex[:12]}"
+        self.shop.tell("stores", {"token": name, "name": name, "primary_domain": f"{name}.example.nl"})
+        key = connected.connection.credentials().koppelsleutel
+        return replace(
+            connected, connection=onboard.add(self.table, name, name, key, PROFILE).connection, shop_token=name
+        )
 
     def disconnect(self, connected: Connected) -> None:
         """Erase the connection, so that no later test walks past it."""
@@ -171,7 +180,16 @@ class Stage:
                     earlier[mark] = {**row[mark], "sent_at": _earlier(row[mark]["sent_at"], seconds)}
             if earlier:
                 self.table.put({**row, **earlier})
+        self._moved_back(connected, seconds)
         self.room_again(connected)
+
+    def _moved_back(self, connected: Connected, seconds: float) -> None:
+        """The same for what its administration's connections have in common."""
+        turns = list(self.table.rows(self.budget(connected).pk, "TURN#"))
+        for row in (*turns, *self.table.rows(f"CONNECTION#{connected.id}", "CONNECTION")):
+            for name in ("lease_until", "shared_since"):
+                if row.get(name):
+                    self.table.update(Key(row["pk"], row["sk"]), {name: _earlier(row[name], seconds)})
 
     def room_again(self, connected: Connected) -> None:
         """The time is over in which SnelStart was not to be called, or has no calls left."""

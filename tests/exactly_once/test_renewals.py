@@ -169,6 +169,20 @@ def test_the_calls_of_an_activation_are_counted(stage: Stage) -> None:
     stage.disconnect(connected)
 
 
+@pytest.mark.usefixtures("with_links")
+def test_a_shop_that_is_approved_into_an_administration_tells_the_one_there(stage: Stage, connected: Connected) -> None:
+    """From then on the two take turns at new customers, as those that were added with a koppelsleutel."""
+    shop = f"winkel-{secrets.token_hex(4)}"
+    stage.shop.tell("stores", {"token": shop, "name": shop, "primary_domain": f"{shop}.example.nl"})
+    key = str(connected.connection.credentials().koppelsleutel)
+    added, _ = linking.begin(stage.table, shop, shop, None)
+    assert _now(stage, connected).shared_since == ""
+    _carried_out(stage, _told(stage, added.connection.id, "Create", key))
+    approved = Connected(added.connection, shop, connected.administration)
+    assert "" < _now(stage, connected).shared_since == _now(stage, approved).shared_since
+    stage.disconnect(approved)
+
+
 def test_a_paid_order_announced_during_a_pause_is_looked_at_after_it(stage: Stage, connected: Connected) -> None:
     """A refund changes no status, so no poll finds it: the announcement is kept, also where nothing is to be booked."""
     long_ago = datetime.now(AMSTERDAM) - timedelta(days=5)

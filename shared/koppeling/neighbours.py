@@ -1,0 +1,117 @@
+"""Connections that book in one administration: only one of them at a time makes a customer's relatie.
+
+Each remembers customers under a hash key of its own, so their rows cannot tell that two shops have the same new
+customer. So before one is looked for and made they take turns, by a few bits of the address, which name nobody. A turn
+that nobody ended, because the run died or SnelStart did not answer, lapses only once whatever was sent during it must
+have ended: who comes next then finds it. A connection that is alone takes no turns and writes nothing.
+"""
+
+import hashlib
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from koppeling import catalogue, clock, retention
+from koppeling.connections import Connection, Connections
+from koppeling.failures import Unavailable
+from koppeling.ledger import FREE, LEASE, MINE, Lease, Mark
+from koppeling.settings import settings
+from koppeling.table import ConditionFailed, Key, Table
+
+_LOOK_EVERY_SECONDS = 0.1
+_HELD_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run's turn, or nobody's need of one. `wait`: seconds after which to try again, because it is not our turn."""
+
+    table: Table
+    key: Key | None = None
+    lease: Lease | None = None
+    wait: float = 0.0
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other connection can be making a relatie in this administration."""
+        return self.key is None
+
+    def demand(self) -> None:
+        """`Unavailable` where it is not our turn."""
+        if self.wait:
+            raise Unavailable(catalogue.reason("customer-being-made"), self.wait)
+
+    def end(self, mark: Mark | None = None) -> None:
+        """Let the others in; where a `mark` is left of what may still come, not before that must have ended."""
+        if self.key is None or self.lease is None:
+            return
+        with suppress(ConditionFailed, Unavailable):
+            # Failing, it lapses by itself, later.
+            if mark is None or mark.answered:
+                gone = ("owner", "lease_until")
+                self._write({"ended_at": clock.iso(clock.now())}, gone)
+            else:
+                self._write({"left": True, "lease_until": clock.iso(mark.sent_at + _settle())})
+
+    def _write(self, values: dict[str, object], remove: tuple[str, ...] = ()) -> None:
+        if self.key and self.lease:
+            given = {"owner": self.lease.owner}
+            self.table.update(self.key, values, remove=remove, condition=MINE, given=given)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The connections beside one in its administration; `since`: from when there are any, empty where it is alone."""
+
+    table: Table
+    administration_id: str
+    since: str
+
+    def turn(self, who: str, deadline: float) -> Turn:
+        """A turn at this customer, waited for until `deadline` on the monotonic clock."""
+        if not self.since:
+            return Turn(self.table)
+        key = self._key(who)
+        # A run that began before its connection had neighbours took no turn.
+        early = datetime.fromisoformat(self.since) + LEASE + _settle() - clock.now()
+        if early > timedelta(0):
+            return Turn(self.table, key, wait=early.total_seconds())
+        while True:
+            taken = Lease.take(clock.now())
+            lease = Lease(taken.owner, taken.until + _settle())
+            values = {**lease.values(), "expires_at": retention.expiry(retention.TURN)}
+            given = {"now": clock.iso(clock.now())}
+            try:
+                self.table.update(key, values, remove=("left",), condition=FREE, given=given)
+            except ConditionFailed as held:
+                # Left: nobody is at work any more, but what was sent may still come.
+                if held.row.get("left") or time.monotonic() >= deadline:
+                    return Turn(self.table, key, wait=_HELD_SECONDS)
+                time.sleep(_LOOK_EVERY_SECONDS)
+            else:
+                return Turn(self.table, key, lease)
+
+    def _key(self, who: str) -> Key:
+        """One of 256 rows of the administration: hundreds of thousands of addresses come to each."""
+        bucket = hashlib.sha256(who.strip().casefold().encode()).hexdigest()[:2]
+        return Key(f"ADMINISTRATION#{self.administration_id}", f"TURN#{bucket}")
+
+
+def tell(known: Connections, connection: Connection) -> Connection:
+    """Tell a connection, and all others of its administration, that it is not alone, if it is not; as it then is.
+
+    Before it books, so that none of the others is alone any more; and after it is stored, for one that is added at the
+    same moment.
+    """
+    others = list(known.beside(connection))
+    if not others:
+        return connection
+    since = clock.iso(clock.now())
+    for one in (*others, connection):
+        known.shared(one.id, since)
+    return replace(connection, shared_since=connection.shared_since or since)
+
+
+def _settle() -> timedelta:
+    return timedelta(seconds=settings().settle_seconds)

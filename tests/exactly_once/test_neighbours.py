@@ -1,0 +1,139 @@
+"""Two shops that book in one administration: a customer of both is made once, whatever goes wrong on the way."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+
+from koppeling import importing
+from koppeling.deadline import Deadline
+from koppeling.messages import ImportMessage
+from koppeling.sync import Later
+from tests.exactly_once.crashes import Crash, When, meanwhile, wire
+from tests.exactly_once.rig import AMSTERDAM, SETTLE_SECONDS, Connected, Stage, customers
+
+
+@pytest.fixture
+def beside(stage: Stage, connected: Connected) -> Iterator[Connected]:
+    """The second shop of the administration, connected long ago."""
+    made = stage.connect_beside(connected)
+    for one in (connected, made):
+        stage.time_passes(one)
+    yield made
+    stage.disconnect(made)
+
+
+def _makes(stage: Stage, connected: Connected) -> int:
+    return stage.calls(connected)["POST /relaties"]
+
+
+def _wait_for(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_two_shops_that_bring_one_new_customer_at_once_make_one_relatie(
+    stage: Stage, connected: Connected, beside: Connected
+) -> None:
+    """While one shop's order is making the relatie the other's waits, and then finds it."""
+    first, second = stage.sale(connected, "samen@example.nl"), stage.sale(beside, "Samen@Example.nl")
+    stage.books.tell("settings", {"latency_ms": 300})
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(stage.deliver, connected, first)
+        other = threads.submit(stage.deliver, beside, second)
+        assert [one.result(), other.result()] == [None, None]
+    assert _makes(stage, connected) == 1
+    stage.demand_once(connected, first)
+    stage.demand_once(beside, second)
+
+
+def test_a_relatie_that_comes_late_is_not_made_by_the_other_shop(
+    stage: Stage, connected: Connected, beside: Connected
+) -> None:
+    """One shop's call gets no answer and is carried out later: the other waits until it must have ended, and looks."""
+    first, second = stage.sale(connected, "laat@example.nl"), stage.sale(beside, "laat@example.nl")
+    stage.trouble(connected, "late-commit", "/relaties", seconds=2.0)
+    assert isinstance(stage.deliver(connected, first), Later)
+    assert isinstance(stage.deliver(beside, second), Later)
+    _wait_for(lambda: bool(customers(stage.ledger(connected))))
+    for one, number in ((beside, second), (connected, first)):
+        stage.until_done(one, number)
+        stage.demand_once(one, number)
+    assert _makes(stage, connected) == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_what_a_run_that_died_was_making_is_waited_for(
+    stage: Stage, connected: Connected, beside: Connected, moment: When
+) -> None:
+    """Nobody ends its turn: the other shop finds what it made, or makes it once that can no longer come."""
+    email = f"{moment}@example.nl"
+    first, second = stage.sale(connected, email), stage.sale(beside, email)
+    # It costs a token, which the others do without.
+    stage.deliver(connected, stage.sale(connected))
+    with wire() as tapped:
+        stage.deliver(connected, stage.sale(connected))
+    [at] = [index for index, call in enumerate(tapped.calls) if call == "POST /v2/relaties"]
+    made = _makes(stage, connected)
+    with pytest.raises(Crash), wire(at, moment):
+        stage.deliver(connected, first)
+    later = stage.deliver(beside, second)
+    assert (later is None) == (moment == "after")
+    stage.time_passes(beside, SETTLE_SECONDS - 10)
+    assert (stage.deliver(beside, second) is None) == (moment == "after")
+    for one, number in ((beside, second), (connected, first)):
+        stage.until_done(one, number)
+        stage.demand_once(one, number)
+    assert _makes(stage, connected) == made + 1
+
+
+def test_a_shop_that_is_added_waits_for_what_the_first_does_as_if_alone(stage: Stage, connected: Connected) -> None:
+    """A run that read its connection before there was a second one takes no turn: the new one waits for its end."""
+    first = stage.sale(connected, "eerste@example.nl")
+    added: list[tuple[Connected, str]] = []
+
+    def another_shop() -> None:
+        beside = stage.connect_beside(connected)
+        added.append((beside, stage.sale(beside, "eerste@example.nl")))
+        assert isinstance(stage.deliver(*added[0]), Later)
+
+    with meanwhile("/relaties", another_shop):
+        stage.deliver(connected, first)
+    [(beside, second)] = added
+    for one, number in ((connected, first), (beside, second)):
+        stage.until_done(one, number)
+        stage.demand_once(one, number)
+    assert _makes(stage, connected) == 1
+    stage.disconnect(beside)
+
+
+def test_an_import_finds_the_customer_the_other_shop_made_since(
+    stage: Stage, connected: Connected, beside: Connected
+) -> None:
+    """All customers were read just before, and yet the one that is not among them may be there by now."""
+    first, second = stage.sale(connected, "vroeger@example.nl"), stage.sale(beside, "vroeger@example.nl")
+    run = importing.start(stage.table, connected.connection, datetime.now(AMSTERDAM).date())
+    with meanwhile("/orders", lambda: stage.deliver(beside, second)):
+        importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(58))
+    stage.demand_once(beside, second)
+    stage.demand_once(connected, first)
+    assert _makes(stage, connected) == 1
+
+
+def test_a_shop_alone_in_its_administration_takes_no_turns(stage: Stage, connected: Connected) -> None:
+    """Nothing is written for neighbours it has not got."""
+    stage.deliver(connected, stage.sale(connected))
+    assert list(stage.table.rows(stage.budget(connected).pk, "TURN#")) == []
+
+
+def test_a_turn_says_nothing_of_whose_it_was(stage: Stage, connected: Connected, beside: Connected) -> None:
+    """One of 256 rows that many addresses share, and that goes by itself."""
+    stage.deliver(beside, stage.sale(beside, "iemand@example.nl"))
+    [row] = stage.table.rows(stage.budget(connected).pk, "TURN#")
+    assert row.keys() == {"pk", "sk", "ended_at", "expires_at"}
+    assert len(row["sk"]) == len("TURN#00")
+    assert 0 < float(row["expires_at"]) - time.time() <= 2 * 3600
