@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,27 @@ def test_a_twin_does_not_pay_what_the_other_may_be_paying(stage: Stage, connecte
     before = stage.calls(connected)["POST /bankboekingen"]
     assert stage.deliver(twin, number) is not None
     assert stage.calls(connected)["POST /bankboekingen"] == before
+    for one in (connected, twin):
+        stage.time_passes(one)
+        assert stage.until_done(one, number).state == "paid"
+    stage.demand_once(connected, number)
+    stage.disconnect(twin)
+
+
+def test_a_twin_does_not_pay_at_once_what_it_finds_where_it_had_no_answer_itself(
+    stage: Stage, connected: Connected
+) -> None:
+    """Its own attempt got lost on the way and the other's is there: whose it is nobody knows, so it waits as well."""
+    twin = _again(stage, connected, PROFILE)
+    for one in (connected, twin):
+        stage.time_passes(one)
+    number = stage.sale(connected)
+    stage.trouble(connected, "cut-before", "/verkoopboekingen")
+    assert stage.deliver(connected, number) is not None
+    stage.trouble(connected, "late-commit", "/bankboekingen", seconds=2.0)
+    assert stage.deliver(twin, number) is not None
+    assert stage.deliver(connected, number) is not None
+    time.sleep(2.5)
     for one in (connected, twin):
         stage.time_passes(one)
         assert stage.until_done(one, number).state == "paid"
