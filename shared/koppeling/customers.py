@@ -81,7 +81,7 @@ class Customers:
             if lease is None:
                 found = Relatie(row["relatie_id"], tuple(row.get("notes") or ()))
             else:
-                found = self._find_or_make(wanted, lease, Mark.read(row.get("sent")), deadline)
+                found = self._find_or_make(wanted, lease, row, deadline)
             return Relatie(found.relatie_id, (*wanted.notes, *found.notes))
 
     def forget(self, order: Order, *, alone: bool = False) -> None:
@@ -138,12 +138,13 @@ class Customers:
             raise _Held(datetime.fromisoformat(error.row["lease_until"])) from error
         return row, lease
 
-    def _find_or_make(self, wanted: _Wanted, lease: Lease, earlier: Mark | None, deadline: float) -> Relatie:
-        mark = earlier
+    def _find_or_make(self, wanted: _Wanted, lease: Lease, row: Row, deadline: float) -> Relatie:
+        earlier = mark = Mark.read(row.get("sent"))
         # With a mark of our own there is something to look for, whoever's turn it is.
         turn = self.neighbours.turn(wanted.who, 0.0 if earlier else deadline)
         try:
-            known_as_new = self.all_read and wanted.by_email and earlier is None and turn.alone
+            unheard_of = earlier is None and "forgotten_at" not in row and turn.alone
+            known_as_new = self.all_read and wanted.by_email and unheard_of
             found = None if known_as_new else wanted.look()
             if found is None:
                 _demand_ended(earlier)

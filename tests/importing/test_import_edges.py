@@ -91,3 +91,16 @@ def test_a_list_that_keeps_shifting_holds_an_import_up_and_does_not_end_it(stage
     assert next(away, None) is None
     assert run.state == "done"
     demand_paid(stage, connected, *numbers[_SHIFTS:])
+
+
+def test_a_customer_that_snelstart_no_longer_takes_is_looked_for_before_another_is_made(
+    stage: Stage, connected: Connected
+) -> None:
+    """An id in the invoice is gone, whichever that is: the customer is known to be there, import or not."""
+    first, second = (stage.sale(connected, "vast@example.nl") for _ in range(2))
+    assert stage.deliver(connected, first) is None
+    made = stage.calls(connected)["POST /relaties"]
+    stage.trouble(connected, "404", "/verkoopboekingen")
+    assert _ended(stage, connected).state == "done"
+    assert stage.calls(connected)["POST /relaties"] == made
+    demand_paid(stage, connected, first, second)
