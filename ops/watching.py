@@ -156,6 +156,7 @@ def _queues(deployment: "Deployment") -> list[dict[str, Any]]:
 def _troubles(table: "Table") -> Iterator[Trouble]:
     from koppeling import clock
     from koppeling.connections import Connections
+    from koppeling.cursor import Cursor
 
     stored = Connections(table)
     for connection_id in stored.all_ids():
@@ -165,7 +166,7 @@ def _troubles(table: "Table") -> Iterator[Trouble]:
         if connection.paused:
             yield Trouble(connection.id, connection.name, f"paused: {connection.paused.code}")
             continue
-        behind = clock.now() - stored.cursor(connection)
+        behind = clock.now() - Cursor(table, connection).until
         if behind > BEHIND:
             hours = behind / timedelta(hours=1)
             yield Trouble(connection.id, connection.name, f"not asked for its orders for {hours:.1f} hours")

@@ -404,18 +404,3 @@ class Connections:
         for key in keys:
             self._table.delete(key)
         return len(keys)
-
-    def cursor(self, connection: Connection) -> datetime:
-        """Up to when the shop's changes have been asked for and queued; at first, when the connection was made."""
-        row = self._table.get(Key(partition(connection.id), "CURSOR"))
-        return datetime.fromisoformat(row["until"] if row else connection.created_at)
-
-    def move_cursor(self, connection: Connection, until: datetime) -> None:
-        """Move the cursor forward; never back, and not that of a connection removed meanwhile."""
-        place, moment = Key(partition(connection.id), "CURSOR"), clock.iso(until)
-        try:
-            self._table.update(place, {"until": moment}, condition="#until < :until")
-        except ConditionFailed as error:
-            if not error.row and self.get(connection.id):
-                with suppress(ConditionFailed):
-                    self._table.update(place, {"until": moment}, condition="attribute_not_exists(#until)")

@@ -13,6 +13,7 @@ from typing import Any
 
 from koppeling import backoff, clock, queues, telemetry
 from koppeling.connections import Connection, Connections
+from koppeling.cursor import Cursor
 from koppeling.failures import ConnectionRefused, Refused, Unavailable
 from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.messages import Cause, OrderMessage, order_number
@@ -86,7 +87,7 @@ def poll(table: Table, connection_id: str) -> Polled:
     try:
         return _polled(table, connections, connection)
     finally:
-        behind = clock.now() - connections.cursor(connection)
+        behind = clock.now() - Cursor(table, connection).until
         # Of one that was removed meanwhile the cursor is gone: it would seem never to have been asked.
         if behind < _NOT_BEHIND or connections.get(connection_id):
             telemetry.count(Metric.POLL_LAG, round(behind.total_seconds(), 3))
@@ -153,10 +154,12 @@ def _check_profile(place: Workplace, connections: Connections) -> None:
 
 
 def _poll_window(place: Workplace, connections: Connections, queued_already: set[str]) -> Polled:
-    until = clock.now().replace(microsecond=0)
-    cursor = connections.cursor(place.connection)
-    connection, start = place.connection, cursor - _OVERLAP
-    if connection.archived_listing == "unknown" and cursor.date() != until.date():
+    until, connection = clock.now().replace(microsecond=0), place.connection
+    cursor = Cursor(place.table, connection)
+    asked_until, rest = cursor.read()
+    # Else every poll would begin with the crowd that one poll cannot read of a slow shop, and be cut off in it.
+    start, began = (rest.start, rest.began) if rest else (asked_until - _OVERLAP, until)
+    if connection.archived_listing == "unknown" and asked_until.date() != until.date():
         connection = replace(connection, archived_listing=place.shop.archived_listing())
         if connection.archived_listing == "active-only":
             # Orders that were archived meanwhile were not in what the polls so far were told.
@@ -177,7 +180,7 @@ def _poll_window(place: Workplace, connections: Connections, queued_already: set
             logger.warning("the shop's list kept changing while it was read", extra={"connection_id": connection.id})
         # The parts after one that was not read whole are queued too: what ails that one may never end.
         if complete:
-            connections.move_cursor(connection, part[0].end)
+            cursor.move(part[0].end, began, to_the_end=part[0].end == until)
     if polled.complete and connection != place.connection:
         # Not sooner: a poll that failed half-way must catch up again.
         connections.learn(connection, connection.archived_listing)

@@ -7,6 +7,7 @@ import pytest
 
 from koppeling import poll, queues
 from koppeling.connections import Connections
+from koppeling.cursor import Cursor
 from koppeling.failures import Unavailable
 from koppeling.orders import Orders
 from koppeling.poll import Polled
@@ -28,7 +29,7 @@ def _poll(stage: Stage, connected: Connected) -> Polled:
 
 
 def _cursor(stage: Stage, connected: Connected) -> datetime:
-    return Connections(stage.table).cursor(connected.connection)
+    return Cursor(stage.table, connected.connection).until
 
 
 def _changed_at(moment: datetime) -> dict[str, Any]:

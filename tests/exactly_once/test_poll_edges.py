@@ -3,6 +3,7 @@
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from koppeling import poll, queues
 from koppeling.connections import Connections
+from koppeling.cursor import Cursor
 from koppeling.failures import Unavailable
 from koppeling.mijnwebwinkel.client import Placed, Shop, Window
 from tests.exactly_once.crashes import Crash, When, wire
@@ -44,7 +46,7 @@ def _taken(played: Lanes) -> list[str]:
 
 
 def _cursor(stage: Stage, connected: Connected) -> datetime:
-    return Connections(stage.table).cursor(connected.connection)
+    return Cursor(stage.table, connected.connection).until
 
 
 @pytest.fixture
@@ -122,6 +124,33 @@ def test_a_poll_that_dies_anywhere_leaves_everything_to_the_next(
         assert sorted(first | set(_taken(played))) == numbers
         assert _cursor(stage, connected) == datetime.now(UTC).replace(microsecond=0)
     assert moved, "some died with a part of it behind them"
+
+
+def test_polls_that_are_all_cut_off_come_to_the_end_of_a_crowded_hour(
+    stage: Stage, played: Lanes, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More changed within the overlap than one poll can read of a slow shop: each goes on where the last one got to."""
+    monkeypatch.setattr(poll, "_SLICE", 4)
+    now = datetime.now(UTC)
+    orders = [order(**_stamped(now - timedelta(minutes=4 * turn, seconds=9))) for turn in range(12)]
+    stage.place(connected, *orders)
+    with wire() as tapped:
+        poll.poll(stage.table, connected.id)
+    _taken(played)
+    found, cut = set[str](), int(len(tapped.calls) * 0.6)
+    played.pass_time(POLL)
+    for _ in range(5):
+        with suppress(Crash), wire(cut):
+            poll.poll(stage.table, connected.id)
+        found |= set(_taken(played))
+        played.pass_time(POLL)
+    assert found == {str(raw["number"]) for raw in orders}
+    # As far as the first of them saw: a clock that is behind may tell of the time since in what was read by then.
+    assert timedelta(minutes=14) < _cursor(stage, connected) - now < timedelta(minutes=16)
+    late = order(**_stamped(now - timedelta(minutes=50)))
+    stage.place(connected, late)
+    poll.poll(stage.table, connected.id)
+    assert str(late["number"]) in _taken(played)
 
 
 def test_a_shop_that_was_away_for_days_is_caught_up_with_in_slices(

@@ -10,6 +10,7 @@ import pytest
 from koppeling import clock, importing, nightly, poll
 from koppeling.claim import Claim
 from koppeling.connections import REGISTRY, Connections
+from koppeling.cursor import Cursor
 from koppeling.deadline import Deadline
 from koppeling.imports import Imports
 from koppeling.messages import ImportMessage, ReconcileMessage
@@ -117,7 +118,7 @@ def test_remove_erases_every_kind_of_row(stage: Stage) -> None:
     for number in (paid, waiting):
         stage.deliver(connected, number)
     known = Connections(stage.table)
-    known.move_cursor(connected.connection, clock.now())
+    Cursor(stage.table, connected.connection).move(clock.now(), clock.now())
     partition = f"CONNECTION#{connected.id}"
     for sort in ("ACTIVATION#2026-11-23T00:00:00Z#x", "CHOICES", "LINK#x", "RECONCILED#2026-11-22"):
         stage.table.put({"pk": partition, "sk": sort})

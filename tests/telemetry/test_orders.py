@@ -10,6 +10,7 @@ import pytest
 
 from koppeling import catalogue, importing, onboard, poll, telemetry
 from koppeling.connections import Connections
+from koppeling.cursor import Cursor
 from koppeling.deadline import Deadline
 from koppeling.failures import Unavailable
 from koppeling.imports import Imports
@@ -269,7 +270,8 @@ def test_a_shop_removed_during_its_poll_is_not_told_to_be_behind(stage: Stage, t
     connected = stage.connect()
     place = Key(f"CONNECTION#{connected.id}", "CONNECTION")
     stage.table.update(place, {"created_at": "2026-01-01T00:00:00.000Z"})
-    Connections(stage.table).move_cursor(connected.connection, datetime.now(UTC) + timedelta(seconds=1))
+    ahead = datetime.now(UTC) + timedelta(seconds=1)
+    Cursor(stage.table, connected.connection).move(ahead, ahead)
     with meanwhile("/v1/orders/count", lambda: Connections(stage.table).remove(connected.id)):
         poll.poll(stage.table, connected.id)
     assert "PollLag" not in told().figures
