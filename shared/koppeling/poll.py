@@ -47,7 +47,7 @@ _NOT_BEHIND = timedelta(hours=1)
 
 _READINGS = 3
 _SLICE = 1000
-_SHORTEST_SLICE = timedelta(minutes=1)
+_SHORTEST_SLICE = timedelta(seconds=2)
 _ROWS = 100
 
 

@@ -153,6 +153,25 @@ def test_polls_that_are_all_cut_off_come_to_the_end_of_a_crowded_hour(
     assert str(late["number"]) in _taken(played)
 
 
+def test_a_crowd_of_one_minute_too_is_read_in_parts(
+    stage: Stage, played: Lanes, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An owner who gives all orders another status at once: what was read before the shop falls silent is queued."""
+    monkeypatch.setattr(poll, "_SLICE", 4)
+    now = datetime.now(UTC)
+    orders = [order(**_stamped(now - timedelta(seconds=3 * turn + 9))) for turn in range(12)]
+    stage.place(connected, *orders)
+    silent = {"path": "/v1/orders$", "kind": "404", "store": connected.shop_token, "times": 1_000_000, "after": 1}
+    stage.shop.tell("faults", silent)
+    with pytest.raises(Unavailable):
+        poll.poll(stage.table, connected.id)
+    first = set(_taken(played))
+    assert 0 < len(first) <= 5
+    stage.shop.untell("faults")
+    assert poll.poll(stage.table, connected.id).complete
+    assert first | set(_taken(played)) == {str(raw["number"]) for raw in orders}
+
+
 def test_a_shop_that_was_away_for_days_is_caught_up_with_in_slices(
     stage: Stage, played: Lanes, connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
