@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from koppeling import clock, retention
 from koppeling.failures import Reason
-from koppeling.ledger import MINE, Lease, Mark
+from koppeling.ledger import LEASE, MINE, Lease, Mark
 from koppeling.order_row import BOOKED_FIELDS, DONE, Booking, OrderRow, State, read_order
 from koppeling.table import ConditionFailed, Key, Table
 
@@ -87,11 +87,11 @@ class Claim:
         """The invoice is there already. `by_us`: this row's own earlier attempt, so nobody else can be settling it.
 
         Otherwise another connection of the same shop, or one that was removed, may be settling it this very moment:
-        the mark makes us wait as long as for an attempt of our own.
+        the mark makes us wait as long as for an attempt of our own at the end of the time that run may take.
         """
         values: dict[str, Any] = {"state": "booked", "verkoopboeking_id": verkoopboeking_id}
         if not by_us:
-            values["settlement"] = Mark(clock.now()).as_dict()
+            values["settlement"] = Mark(clock.now() + LEASE).as_dict()
         self._write(values, remove=("reason", "batch"))
 
     def sending_settlement(self) -> None:

@@ -15,6 +15,7 @@ from koppeling.failures import Reason
 from koppeling.fingerprint import fingerprint
 from koppeling.messages import OrderMessage
 from koppeling.mijnwebwinkel.models import Order
+from koppeling.neighbours import Neighbours
 from koppeling.order_row import Booking
 from koppeling.settings import settings
 from koppeling.table import Table
@@ -66,6 +67,11 @@ class Job:
         if self._place is None:
             self._place = Workplace.open(self.table, self.connection, live=self.message.cause != "import")
         return self._place
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """The connections that book in the same administration."""
+        return Neighbours(self.table, self.connection.administration_id, self.connection.shared_since)
 
     def close(self) -> None:
         """Done with SnelStart for now."""

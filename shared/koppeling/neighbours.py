@@ -1,9 +1,10 @@
-"""Connections that book in one administration: only one of them at a time makes a customer's relatie.
+"""Connections that book in one administration: one at a time makes a relatie, or pays an invoice it did not just send.
 
 Each remembers customers under a hash key of its own, so their rows cannot tell that two shops have the same new
 customer. So before one is looked for and made they take turns, by a few bits of the address, which name nobody. A turn
 that nobody ended, because the run died or SnelStart did not answer, lapses only once whatever was sent during it must
-have ended: who comes next then finds it. A connection that is alone takes no turns and writes nothing.
+have ended: who comes next then finds it. The same for an invoice that two connections of one shop find open. One that
+is alone takes no turns and writes nothing.
 """
 
 import hashlib
@@ -69,7 +70,7 @@ class Neighbours:
     since: str
 
     def turn(self, who: str, deadline: float) -> Turn:
-        """A turn at this customer, waited for until `deadline` on the monotonic clock."""
+        """A turn at this customer or invoice number, waited for until `deadline` on the monotonic clock."""
         if not self.since:
             return Turn(self.table)
         key = self._key(who)

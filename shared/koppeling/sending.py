@@ -14,7 +14,6 @@ from koppeling.failures import Refused, Unsettled
 from koppeling.fingerprint import fingerprint
 from koppeling.job import Job, differs, settle_time
 from koppeling.mijnwebwinkel.models import Order
-from koppeling.neighbours import Neighbours
 from koppeling.order_row import Booking, Kind
 from koppeling.snelstart import invoices, relaties
 from koppeling.snelstart.errors import NUMBER_EXISTS, RELATION_UNUSABLE, SnelStartRefused, UnknownId
@@ -226,7 +225,7 @@ def _customers(job: Job) -> Customers:
         place.credentials,
         place.snelstart,
         place.charts.get,
-        Neighbours(place.table, job.connection.administration_id, job.connection.shared_since),
+        job.neighbours,
         all_read=job.in_batch,
     )
 

@@ -1,17 +1,21 @@
 """Settling an invoice through the journal of its payment, so that its open balance is 0."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 from koppeling import catalogue, clock
-from koppeling.booking.plan import settlement
+from koppeling.booking.plan import Settlement, settlement
 from koppeling.deadline import WRITE_SECONDS
-from koppeling.failures import Refused, Unsettled
+from koppeling.failures import Refused, Unavailable, Unknown, Unsettled
 from koppeling.job import Job, differs, settle_time
 from koppeling.order_row import Booking
 from koppeling.snelstart import invoices, payments
 from koppeling.snelstart.payments import Payment
 
 _ZERO = Decimal(0)
+_WAIT_SECONDS = 8.0
 
 
 def settle(job: Job) -> None:
@@ -24,25 +28,54 @@ def settle(job: Job) -> None:
         # Paid whole by gift card: there is nothing to settle.
         job.claim.settled(None)
         return
-    amount, journal = booking.total, job.journal
-    if journal is None:
-        # An earlier run or a person may have settled it already.
-        job.underway = None
-        balance = _open_balance(job, booking, verkoopboeking_id)
-        if balance == _ZERO:
-            job.claim.settled(row.payment_id)
-            return
-        # The profile of today: an owner who was told that a journal would not do has chosen another.
-        chart, profile = job.place.charts.get(), job.connection.profile
-        verkoopboeking_id = job.claim.row.verkoopboeking_id or verkoopboeking_id
-        amount, journal = balance, settlement(booking.gateway, booking.method, profile, chart)
-        job.claim.sending_settlement()
+    if job.journal is None:
+        # An earlier run, another connection of this shop or a person may have settled it already.
+        with _turn(job, booking):
+            _settle_what_is_open(job, booking, verkoopboeking_id)
+    else:
+        _send(job, booking, verkoopboeking_id, booking.total, job.journal)
+
+
+def _settle_what_is_open(job: Job, booking: Booking, verkoopboeking_id: str) -> None:
+    job.underway = None
+    balance = _open_balance(job, booking, verkoopboeking_id)
+    if balance == _ZERO:
+        job.claim.settled(job.claim.row.payment_id)
+        return
+    # The profile of today: an owner who was told that a journal would not do has chosen another.
+    journal = settlement(booking.gateway, booking.method, job.connection.profile, job.place.charts.get())
+    verkoopboeking_id = job.claim.row.verkoopboeking_id or verkoopboeking_id
+    job.claim.sending_settlement()
+    _send(job, booking, verkoopboeking_id, balance, journal)
+
+
+def _send(job: Job, booking: Booking, verkoopboeking_id: str, amount: Decimal, journal: Settlement) -> None:
     job.underway = "settlement"
     job.deadline.demand(WRITE_SECONDS)
     payment = Payment(verkoopboeking_id, booking.factuurnummer, booking.factuurdatum, amount)
     payment_id = payments.send(job.place.snelstart, payment, journal, clock.now())
     job.underway = None
     job.claim.settled(payment_id)
+
+
+@contextmanager
+def _turn(job: Job, booking: Booking) -> Iterator[None]:
+    """Between looking and settling no other connection does so; `Unsettled` while another has its turn."""
+    turn = job.neighbours.turn(booking.factuurnummer, time.monotonic() + _WAIT_SECONDS)
+    if turn.wait:
+        raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), turn.wait)
+    try:
+        yield
+    except Unknown as unknown:
+        turn.end(None if unknown.answered else job.claim.row.settlement)
+        raise
+    except Unsettled:
+        turn.end(job.claim.row.settlement)
+        raise
+    except (Refused, Unavailable):
+        turn.end()
+        raise
+    turn.end()
 
 
 def settled_in_batch(job: Job) -> bool:

@@ -1,4 +1,5 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,27 @@ def test_a_twin_does_not_pay_at_once_what_it_finds_where_it_had_no_answer_itself
     for one in (connected, twin):
         stage.time_passes(one)
         assert stage.until_done(one, number).state == "paid"
+    stage.demand_once(connected, number)
+    stage.disconnect(twin)
+
+
+def test_twins_that_find_an_invoice_open_at_the_same_moment_pay_it_once(stage: Stage, connected: Connected) -> None:
+    """SnelStart answers again after a while and both come back at once: the second looks when the first is done."""
+    twin = _again(stage, connected, PROFILE)
+    for one in (connected, twin):
+        stage.time_passes(one)
+    number = stage.sale(connected)
+    stage.trouble(connected, "cut-before", "/bankboekingen")
+    for one in (connected, twin):
+        assert stage.deliver(one, number) is not None
+    for one in (connected, twin):
+        stage.time_passes(one)
+    before = stage.calls(connected)["POST /bankboekingen"]
+    stage.books.tell("settings", {"latency_ms": 300})
+    with ThreadPoolExecutor(2) as threads:
+        works = [threads.submit(stage.deliver, one, number) for one in (connected, twin)]
+        assert [work.result() for work in works] == [None, None]
+    assert stage.calls(connected)["POST /bankboekingen"] == before + 1
     stage.demand_once(connected, number)
     stage.disconnect(twin)
 
