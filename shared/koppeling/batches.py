@@ -111,6 +111,9 @@ class Batches:
         batch = run.sending
         if batch is None:
             raise TypeError("no batch to send")
+        if self.place.connection.twin_since:
+            # The shop was connected a second time since: each looks for itself.
+            return self._left_to_themselves(run, batch.invoices)
         batch_id = batch.id
         with ThreadPoolExecutor(_WRITERS) as writers:
             marked = list(writers.map(lambda one: self.place.orders.mark_batch(one.number, batch_id), batch.invoices))
@@ -136,9 +139,12 @@ class Batches:
             raise
         except Refused:
             # Certainly not booked: each order tries by itself and says what is the matter.
-            queues.send_orders(settings().backlog_queue_url, (self._by_itself(one) for one in ours))
-            return self.save(replace(run, sending=None))
+            return self._left_to_themselves(run, ours)
         return self._done(replace(run, batches=run.batches + 1), batch, payment_id)
+
+    def _left_to_themselves(self, run: Run, open_: Iterable[Open]) -> Run:
+        queues.send_orders(settings().backlog_queue_url, (self._by_itself(one) for one in open_))
+        return self.save(replace(run, sending=None))
 
     def _by_itself(self, invoice: Open) -> OrderMessage:
         return OrderMessage(self.place.connection.id, invoice.number, "import", clock.now(), uuid.uuid4().hex)

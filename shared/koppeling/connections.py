@@ -85,7 +85,8 @@ class Connection:
 
     `profile_problems`: in Dutch, where the profile did not fit the administration at `profile_checked_at`, when that
     was last read. `activated_by`: which activation brought the koppelsleutel, empty for one that was typed; a later
-    one is the greater text. `shared_since`: from when others booked in its administration too, empty for one alone.
+    one is the greater text. `shared_since`: from when others booked in its administration too, empty for one alone;
+    `twin_since`: from when another did so for the same shop.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Connection:
     profile_checked_at: str = ""
     activated_by: str = ""
     shared_since: str = ""
+    twin_since: str = ""
 
     @property
     def pending(self) -> bool:
@@ -187,6 +189,7 @@ def _write(connection: Connection) -> Row:
         "archived_listing": connection.archived_listing,
         "activated_by": connection.activated_by,
         "shared_since": connection.shared_since,
+        "twin_since": connection.twin_since,
     }
 
 
@@ -227,6 +230,7 @@ def _read(row: Mapping[str, object]) -> Connection:
         profile_checked_at=str(stored.get("profile_checked_at") or ""),
         activated_by=str(stored.get("activated_by") or ""),
         shared_since=str(stored.get("shared_since") or ""),
+        twin_since=str(stored.get("twin_since") or ""),
     )
 
 
@@ -253,14 +257,14 @@ class Connections:
                 if other.id != connection.id and other.administration_id == connection.administration_id:
                     yield other
 
-    def shared(self, connection_id: str, since: str) -> None:
-        """Remember of a connection that it is not alone in its administration; an earlier `since` stays."""
+    def beside_others(self, connection_id: str, name: Literal["shared_since", "twin_since"], since: str) -> None:
+        """Remember of a connection that it has such company; an earlier `since` stays."""
+        none_yet = f"(attribute_not_exists(#{name}) OR #{name} = :never)"
         with suppress(ConditionFailed):
             self._table.update(
                 _key(connection_id),
-                {"shared_since": since},
-                condition="attribute_exists(#sealed_credentials)"
-                " AND (attribute_not_exists(#shared_since) OR #shared_since = :never)",
+                {name: since},
+                condition=f"attribute_exists(#sealed_credentials) AND {none_yet}",
                 given={"never": ""},
             )
 

@@ -250,7 +250,8 @@ class _Importer:
                 self.deadline,
                 replace(message, trace=claim.row.trace),
                 given=order,
-                in_batch=True,
+                # A twin settles by itself what it finds open for long, and a payment of many does not look.
+                in_batch=not place.connection.twin_since,
                 run=self.held.run.id,
             )
             later = carry(job)

@@ -73,6 +73,11 @@ class Job:
         """The connections that book in the same administration."""
         return Neighbours(self.table, self.connection.administration_id, self.connection.shared_since)
 
+    @property
+    def twins(self) -> Neighbours:
+        """Those among them that are of the same shop."""
+        return Neighbours(self.table, self.connection.administration_id, self.connection.twin_since)
+
     def close(self) -> None:
         """Done with SnelStart for now."""
         if self._place is not None:

@@ -63,7 +63,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The connections beside one in its administration; `since`: from when there are any, empty where it is alone."""
+    """The connections beside one in its administration, or for its shop there.
+
+    `since`: from when there are any, empty where there are none.
+    """
 
     table: Table
     administration_id: str
@@ -105,13 +108,18 @@ def tell(known: Connections, connection: Connection) -> Connection:
     Before it books, so that none of the others is alone any more; and after it is stored, for one that is added at the
     same moment.
     """
-    others = list(known.beside(connection))
-    if not others:
-        return connection
     since = clock.iso(clock.now())
-    for one in (*others, connection):
-        known.shared(one.id, since)
-    return replace(connection, shared_since=connection.shared_since or since)
+    for other in known.beside(connection):
+        connection = replace(connection, shared_since=connection.shared_since or since)
+        known.beside_others(other.id, "shared_since", since)
+        if other.shop_id == connection.shop_id:
+            connection = replace(connection, twin_since=connection.twin_since or since)
+            known.beside_others(other.id, "twin_since", since)
+    if connection.shared_since:
+        known.beside_others(connection.id, "shared_since", connection.shared_since)
+    if connection.twin_since:
+        known.beside_others(connection.id, "twin_since", connection.twin_since)
+    return connection
 
 
 def _settle() -> timedelta:

@@ -60,8 +60,8 @@ def _send(job: Job, booking: Booking, verkoopboeking_id: str, amount: Decimal, j
 
 @contextmanager
 def _turn(job: Job, booking: Booking) -> Iterator[None]:
-    """Between looking and settling no other connection does so; `Unsettled` while another has its turn."""
-    turn = job.neighbours.turn(booking.factuurnummer, time.monotonic() + _WAIT_SECONDS)
+    """Between looking and settling no other connection of the shop does so; `Unsettled` while another has its turn."""
+    turn = job.twins.turn(booking.factuurnummer, time.monotonic() + _WAIT_SECONDS)
     if turn.wait:
         raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), turn.wait)
     try:

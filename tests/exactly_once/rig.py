@@ -187,7 +187,7 @@ class Stage:
         """The same for what its administration's connections have in common."""
         turns = list(self.table.rows(self.budget(connected).pk, "TURN#"))
         for row in (*turns, *self.table.rows(f"CONNECTION#{connected.id}", "CONNECTION")):
-            for name in ("lease_until", "shared_since"):
+            for name in ("lease_until", "shared_since", "twin_since"):
                 if row.get(name):
                     self.table.update(Key(row["pk"], row["sk"]), {name: _earlier(row[name], seconds)})
 

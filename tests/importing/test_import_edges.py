@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
 
 import httpx
+import pytest
 
-from koppeling import importing, transport
+from koppeling import importing, onboard, transport
 from koppeling.deadline import Deadline
 from koppeling.imports import Imports, Run
 from koppeling.messages import ImportMessage
-from tests.exactly_once.rig import AMSTERDAM, Connected, Stage
+from tests.exactly_once.rig import AMSTERDAM, PROFILE, Connected, Stage
 from tests.undo.hand import demand_gone, demand_paid, history, undo_orders
 
 _SHIFTS = 5
@@ -91,6 +93,38 @@ def test_a_list_that_keeps_shifting_holds_an_import_up_and_does_not_end_it(stage
     assert next(away, None) is None
     assert run.state == "done"
     demand_paid(stage, connected, *numbers[_SHIFTS:])
+
+
+def _twin(stage: Stage, connected: Connected) -> Connected:
+    """The same shop connected to the same administration once more."""
+    key = connected.connection.credentials().koppelsleutel
+    added = onboard.add(stage.table, "tweeling", connected.shop_token, key, PROFILE)
+    return replace(connected, connection=added.connection)
+
+
+@pytest.mark.parametrize("added", ["before", "meanwhile"])
+def test_what_a_twin_paid_meanwhile_is_in_no_payment_of_many(stage: Stage, connected: Connected, added: str) -> None:
+    """The shop is connected to the administration twice, and SnelStart has no room for the import's payments just then.
+
+    The other connection finds the invoices open, waits and pays them.
+    """
+    twin = _twin(stage, connected) if added == "before" else None
+    numbers = history(stage, connected, 3, days=1)
+    stage.trouble(connected, "429", "/bankboekingen")
+    run = importing.start(stage.table, connected.connection, datetime.now(AMSTERDAM).date() - timedelta(days=30))
+    message = ImportMessage(connected.id, run.id)
+    later = importing.step(stage.table, message, Deadline.after(58))
+    stage.room_again(connected)
+    twin = twin or _twin(stage, connected)
+    for number in numbers:
+        stage.until_done(twin, number)
+    while later is not None:
+        later = importing.step(stage.table, message, Deadline.after(58))
+        stage.time_passes(connected)
+    for number in numbers:
+        stage.until_done(connected, number)
+    demand_paid(stage, connected, *numbers)
+    stage.disconnect(twin)
 
 
 def test_a_customer_that_snelstart_no_longer_takes_is_looked_for_before_another_is_made(
