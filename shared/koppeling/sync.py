@@ -74,7 +74,12 @@ def _claimed(rows: Table, connection: Connection, deadline: Deadline, message: O
     if claim.row.undoing:
         with Workplace.open(rows, connection, live=False) as place:
             return undoing.go_on(place, claim, deadline)
-    return carry(Job(rows, connection, claim, deadline, message))
+    job = Job(rows, connection, claim, deadline, message)
+    later = carry(job)
+    if later is None and claim.row.state == "paid" and job.seen is None:
+        # Settled by what its row knew of it: this message may be that it was cancelled or refunded since.
+        return _look_in_shop(job.place, claim.row, deadline, message)
+    return later
 
 
 def _overtaken(rows: Table, message: OrderMessage) -> Later | None:

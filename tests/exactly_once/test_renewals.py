@@ -199,3 +199,17 @@ def test_a_paid_order_announced_during_a_pause_is_looked_at_after_it(stage: Stag
     assert stage.until_done(connected, refunded).state == "credited"
     onboard.resume(stage.table, _now(stage, connected))
     assert stage.queued() == []
+
+
+@pytest.mark.parametrize("change", [{"payment_status": "refunded"}, {"status": 5}], ids=["refunded", "cancelled"])
+def test_an_order_taken_back_while_its_payment_waits_is_taken_back_in_the_books(
+    stage: Stage, connected: Connected, change: dict[str, object]
+) -> None:
+    """Announced when its invoice was there and unpaid: it is paid first, and then looked at once more."""
+    number = stage.sale(connected)
+    stage.trouble(connected, "429", "/bankboekingen")
+    assert stage.deliver(connected, number) is not None
+    assert stage.row(connected, number).state == "booked"
+    stage.change(connected, number, **change)
+    stage.room_again(connected)
+    assert stage.until_done(connected, number).state == "credited"
