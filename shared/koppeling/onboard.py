@@ -243,16 +243,24 @@ def _demand_same(connection: Connection, place: Workplace) -> None:
 def twice(known: Connections, new: Connection) -> tuple[str, ...]:
     """A shop connected to the same administration twice under two number forms would be booked twice: refused.
 
-    Also when the other one is gone, unless this one begins with orders from after that.
+    Also when the other one is gone, unless this one begins with orders from after that. What is allowed and may yet
+    come unexpected is told, in Dutch.
     """
     for form, removed_on in known.forms_before(new):
         start = new.profile.start_date
         if form != new.profile.invoice_number and (start is None or start <= removed_on):
             raise Refused(catalogue.reason("number-two-forms"))
+    told = []
     for other in known.beside(new):
-        if other.shop_id != new.shop_id:
-            continue
-        if other.profile.invoice_number != new.profile.invoice_number:
-            raise Refused(catalogue.reason("number-two-forms"))
-        return (f"Deze winkel is al aan deze administratie gekoppeld (koppeling {other.id}).",)
-    return ()
+        same_form = other.profile.invoice_number == new.profile.invoice_number
+        if other.shop_id == new.shop_id:
+            if not same_form:
+                raise Refused(catalogue.reason("number-two-forms"))
+            told.append(f"Deze winkel is al aan deze administratie gekoppeld (koppeling {other.id}).")
+        elif same_form:
+            told.append(
+                f"Winkel {other.shop_name} boekt in deze administratie onder dezelfde vorm van factuurnummers"
+                f" ({new.profile.invoice_number}). Een bestelling met een nummer dat die winkel al heeft geboekt, wordt"
+                " geweigerd: geef deze winkel een eigen vorm (invoice_number)."
+            )
+    return tuple(told)

@@ -1,4 +1,5 @@
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -86,6 +87,18 @@ def test_another_form_of_numbers_after_a_removal_is_refused(stage: Stage) -> Non
     stage.disconnect(_again(stage, connected, PROFILE))
     later = 'invoice_number = "WEB{number}"\nstart_date = 2999-01-01\n'
     stage.disconnect(_again(stage, connected, later))
+
+
+def test_another_shop_under_the_same_form_of_numbers_is_told_of(stage: Stage, connected: Connected) -> None:
+    """Both have an order 1001: the second would be refused, so whoever adds it hears of that beforehand."""
+    key = connected.connection.credentials().koppelsleutel
+    for profile, told in ((PROFILE, True), (PROFILE.replace("MWW", "WEB"), False)):
+        shop = f"winkel-{uuid.uuid4().hex[:12]}"
+        stage.shop.tell("stores", {"token": shop, "name": shop, "primary_domain": f"{shop}.example.nl"})
+        added = onboard.add(stage.table, shop, shop, key, profile)
+        assert [connected.connection.shop_name in warning for warning in added.warnings] == [True] * told
+        assert all("MWW{number}" in warning for warning in added.warnings)
+        Connections(stage.table).remove(added.connection.id)
 
 
 def test_a_pause_survives_an_edit_that_began_before_it(stage: Stage, connected: Connected) -> None:
