@@ -66,6 +66,25 @@ def test_a_relatie_that_comes_late_is_not_made_by_the_other_shop(
     assert _makes(stage, connected) == 1
 
 
+@pytest.mark.parametrize("kind", ["429", "refused"])
+def test_what_was_certainly_not_made_holds_nobody_up(
+    stage: Stage, connected: Connected, beside: Connected, kind: str
+) -> None:
+    """SnelStart said at once that it did nothing: the other shop makes the customer without waiting."""
+    first, second = stage.sale(connected, f"{kind}@example.nl"), stage.sale(beside, f"{kind}@example.nl")
+    more = {"error_code": "REL-0007"} if kind == "refused" else {}
+    stage.trouble(connected, kind, "/relaties", times=2 if more else 1, **more)
+    stage.deliver(connected, first)
+    assert stage.row(connected, first).state in ("received", "refused")
+    stage.room_again(connected)
+    began = time.monotonic()
+    assert stage.deliver(beside, second) is None
+    assert time.monotonic() - began < 5
+    stage.demand_once(beside, second)
+    stage.until_done(connected, first)
+    stage.demand_once(connected, first)
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_what_a_run_that_died_was_making_is_waited_for(
     stage: Stage, connected: Connected, beside: Connected, moment: When
