@@ -21,7 +21,9 @@ _UNDER_WAY: Final = ("received", "failed", "waiting")
 _PARTLY: Final = "shop-partly-credited"
 _ZERO: Final = Decimal(0)
 
-_ALIKE: Final = timedelta(days=14)
+ALIKE: Final = timedelta(days=14)
+"""How far from its day an invoice is looked for that somebody booked by hand in its place."""
+
 _SLACK: Final = timedelta(minutes=5)
 """How far SnelStart's clock may be ahead of ours, and its write behind our mark."""
 
@@ -58,7 +60,7 @@ class Comparison:
     books: Books
     explained: tuple[Explained, ...] = ()
     strangers: tuple[Listed, ...] = ()
-    """Invoices that stand for no order and do not bear a number of ours."""
+    """Invoices that stand for no order and do not bear a number of ours, also some dated outside of the period."""
 
     def differences(self) -> Iterator[Difference]:
         """All differences, by order as they were read; then the invoices that stand for no order."""
@@ -92,21 +94,28 @@ class Comparison:
             yield difference("credited-in-shop-only", one, one.total, None, repair="queue")
 
     def _missing(self, one: Expected) -> Difference:
+        alike = self._alike(one)
         if one.verkoopboeking_id:
+            if alike:
+                return difference("missing-deleted-alike", one, one.total, None, facts={"other": alike})
             return difference("missing-deleted", one, one.total, None, repair=self._again(one))
         if one.reason and _stopped(one):
             return difference("missing-refused", one, one.total, None, reason=one.reason)
         if one.state in _UNDER_WAY:
             return difference("missing-under-way", one, one.total, None, repair="queue")
-        alike = self._alike(one)
         if alike:
             return difference("missing-alike", one, one.total, None, facts={"other": alike})
         return difference("missing", one, one.total, None, repair="queue")
 
     def _alike(self, one: Expected) -> str:
-        """An invoice of nobody's of these days that may be this order, booked by hand on a customer of its own."""
-        days = [other for other in self.strangers if one.on and abs(other.on - one.on) <= _ALIKE]
-        return next((other.factuurnummer for other in days if one.total and other.bedrag == one.total), "")
+        """An invoice of nobody's that may be this one, booked by hand on a customer of its own.
+
+        Of these days; in the place of one of ours that is gone it may bear any day, but was written since.
+        """
+        amounts = {amount for amount in (one.total, one.was) if amount}
+        same = [other for other in self.strangers if other.bedrag in amounts]
+        found = (other for other in same if _near(one, other) or (one.verkoopboeking_id and _since(one, other)))
+        return next((other.factuurnummer for other in found), "")
 
     def _again(self, one: Expected) -> Repair | None:
         """Booked anew is only what is certainly gone: renumbered by hand it would be double."""
@@ -221,6 +230,15 @@ def by_others(one: Expected, payments: Iterable[Paid]) -> list[Paid]:
 
 def _later(modified_on: datetime | None, ours: datetime | None) -> bool:
     return modified_on is not None and ours is not None and modified_on > ours + _SLACK
+
+
+def _near(one: Expected, other: Listed) -> bool:
+    return one.on is not None and abs(other.on - one.on) <= ALIKE
+
+
+def _since(one: Expected, other: Listed) -> bool:
+    """Whether an invoice may have been written after our last write of this one."""
+    return other.modified_on is None or one.settled_at is None or other.modified_on + _SLACK > one.settled_at
 
 
 def _overpaid(held: Listed) -> bool:

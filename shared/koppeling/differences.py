@@ -27,6 +27,11 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
         "Factuur {invoice} van bestelling {order} is geboekt, maar staat niet meer in SnelStart.",
         "«koppeling reconcile --repair» boekt haar opnieuw. Doe dat niet als zij met opzet is verwijderd.",
     ),
+    "missing-deleted-alike": (
+        "missing",
+        "Factuur {invoice} van bestelling {order} is verwijderd uit SnelStart, maar factuur {other} is van dat bedrag.",
+        "Is dat deze verkoop, dan hoeft u niets te doen. Boek haar anders in SnelStart zelf opnieuw.",
+    ),
     "missing-refused": ("missing", "Bestelling {order} van {shop} staat niet in SnelStart. {why}", "{then}"),
     "missing-under-way": (
         "missing",

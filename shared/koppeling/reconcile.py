@@ -13,7 +13,7 @@ from typing import Any, Final
 from koppeling import catalogue, clock
 from koppeling.calls import Calls, Wait
 from koppeling.compared import Books, Expected, Matched, Posted, Reconciled
-from koppeling.comparing import Comparison, is_ours, match, modified_on, vat_of
+from koppeling.comparing import ALIKE, Comparison, is_ours, match, modified_on, vat_of
 from koppeling.deadline import Deadline
 from koppeling.expecting import Reading
 from koppeling.explaining import Explained, Explaining, Form
@@ -31,6 +31,8 @@ from koppeling.workplace import Workplace
 LATER: Final = timedelta(days=60)
 """How long after the period's end an invoice of one of its orders is looked for: completed late, taken back since."""
 
+_A_DAY: Final = timedelta(days=1)
+_A_MONTH: Final = timedelta(days=31)
 _AT_ONCE = 100
 _READINGS = 3
 _A_PAGE_SECONDS = 12.0
@@ -132,12 +134,14 @@ class _Side:
 
     def compared(self, expected: list[Expected]) -> tuple[Comparison, int]:
         """The comparison, and how many unexplained invoices were left unread."""
-        until = min(self.end + LATER, max(self.end, clock.now().astimezone(clock.AMSTERDAM).date()))
+        today = clock.now().astimezone(clock.AMSTERDAM).date()
+        until = min(self.end + LATER, max(self.end, today))
         self._keep(listing.invoices_between(self.place.snelstart, self.start, until))
         self._look_for_absent(expected)
         matched = match(expected, self.listed)
         self._read_mutations(matched)
         form = Form.of(self.place.connection.profile)
+        around = self._around(matched, until, today)
         unknown, others = self._strangers(form, expected, matched)
         relaties = {held.factuurnummer.casefold(): held.relatie_id for _, held in matched.pairs if held}
         explaining = Explaining.over(form, expected, relaties)
@@ -148,11 +152,8 @@ class _Side:
             self._read(booking_id)
         explained = [explaining.explain(other, self.details.get(other.verkoopboeking_id)) for other in others]
         found = (*unknown, *(one for one in explained if one))
-        strangers = tuple(
-            other
-            for other, one in zip(others, explained, strict=True)
-            if one is None and form.order_number(other.factuurnummer) is None
-        )
+        nobodys = [other for other, one in zip(others, explained, strict=True) if one is None]
+        strangers = tuple(other for other in (*nobodys, *around) if form.order_number(other.factuurnummer) is None)
         unread = sum(one.verkoopboeking_id not in self.details for one in candidates)
         return Comparison(self._own(matched), self._books(), found, strangers), unread
 
@@ -173,6 +174,27 @@ class _Side:
                 read = self._read(one.verkoopboeking_id)
                 if read:
                     self._keep(listing.invoices_numbered(self.place.snelstart, [read.factuurnummer]))
+
+    def _around(self, matched: Matched, until: date, today: date) -> list[Listed]:
+        """Invoices dated outside of the period that may stand by hand in the place of one that is absent.
+
+        What there are no calls for stays unseen; then nothing that was removed is certain enough to be booked again.
+        """
+        absent = [one for one, held in matched.pairs if held is None and not one.not_due]
+        before = min((one.on - ALIKE for one in absent if one.on), default=self.start)
+        spans = [(before, self.start - _A_DAY)]
+        if self.gone:
+            months = range((today - until).days // _A_MONTH.days + 1)
+            spans += [(until + _A_DAY + at * _A_MONTH, min(today, until + (at + 1) * _A_MONTH)) for at in months]
+        found: list[Listed] = []
+        for first, last in spans:
+            if first > last:
+                continue
+            if self.calls.left <= 0:
+                self.gone.clear()
+                break
+            found += listing.invoices_between(self.place.snelstart, first, last)
+        return [one for one in found if one.verkoopboeking_id not in self.listed]
 
     def _read(self, booking_id: str) -> Detail | None:
         key = booking_id.casefold()
