@@ -48,6 +48,8 @@ class Expected:
     on: date | None = None
     journal: int | None = None
     was: Decimal | None = None
+    of: str = ""
+    """The number of the order a credit order takes back."""
     relatie_id: str = ""
     verkoopboeking_id: str | None = None
     settled_at: datetime | None = None

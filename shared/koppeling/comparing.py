@@ -3,7 +3,7 @@
 Our own rows are a third witness: where shop and books differ, they tell which of the two is no longer what was booked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -65,9 +65,10 @@ class Comparison:
     def differences(self) -> Iterator[Difference]:
         """All differences, by order as they were read; then the invoices that stand for no order."""
         absent = {(one.order_number, one.kind) for one, held in self.matched.pairs if held is None and not one.not_due}
+        explained = list(self._by_their_credits())
         instead = [
             replace(each, as_="instead")
-            for each in self.explained
+            for each in explained
             if each.as_ == "double" and (each.one.order_number, each.one.kind) in absent
         ]
         there = {(each.one.order_number, each.one.kind) for each in instead}
@@ -77,8 +78,34 @@ class Comparison:
             else:
                 yield from self._present(one, held)
         replaced = {each.other.verkoopboeking_id for each in instead}
-        rest = [each for each in self.explained if each.other.verkoopboeking_id not in replaced]
+        rest = [each for each in explained if each.other.verkoopboeking_id not in replaced]
         yield from (each.difference() for each in (*instead, *rest))
+
+    def _by_their_credits(self) -> Iterator[Explained]:
+        """What credits an order that the shop credits too is that credit, entered by hand: its double when it is there.
+
+        Of another amount it stands for one that is absent; beside those that are there it is one more.
+        """
+        taken: set[tuple[str, str]] = set()
+        for each in self.explained:
+            credit = self._credit_of(each, taken) if each.as_ == "credit" else None
+            if credit is None:
+                yield each
+            else:
+                taken.add((credit.order_number, credit.kind))
+                yield replace(each, one=credit, as_="double")
+
+    def _credit_of(self, each: Explained, taken: Collection[tuple[str, str]]) -> Expected | None:
+        number, amount = each.one.order_number, each.other.bedrag
+        credits_ = [
+            (one, held is None and (one.order_number, one.kind) not in taken)
+            for one, held in self.matched.pairs
+            if not one.not_due and number == (one.order_number if one.kind == "reversal" else one.of)
+        ]
+        # The sort is stable: the absent one of its amount, one of its amount that is there, another absent one.
+        likely = [(one, absent) for one, absent in credits_ if absent or one.total == amount]
+        likely.sort(key=lambda found: (found[0].total != amount, not found[1]))
+        return likely[0][0] if likely else None
 
     def _absent(self, one: Expected) -> Iterator[Difference]:
         if one.not_due:
@@ -87,6 +114,9 @@ class Comparison:
             yield self._missing(one)
         elif one.reason and one.verkoopboeking_id is None and _stopped(one):
             yield difference("credited-in-shop-only-refused", one, one.total, None, reason=one.reason)
+        elif alike := self._alike(one):
+            code = "credited-in-shop-only-deleted-alike" if one.verkoopboeking_id else "credited-in-shop-only-alike"
+            yield difference(code, one, one.total, None, facts={"other": alike})
         elif one.verkoopboeking_id:
             again = self._again(one) if one.kind == "credit" else None
             yield difference("credited-in-shop-only-deleted", one, one.total, None, repair=again)
@@ -110,11 +140,13 @@ class Comparison:
     def _alike(self, one: Expected) -> str:
         """An invoice of nobody's that may be this one, booked by hand on a customer of its own.
 
-        Of these days; in the place of one of ours that is gone it may bear any day, but was written since.
+        Of these days; in the place of one of ours that is gone it may bear any day, but was written since. A credit is
+        dated by hand as one likes.
         """
         amounts = {amount for amount in (one.total, one.was) if amount}
         same = [other for other in self.strangers if other.bedrag in amounts]
-        found = (other for other in same if _near(one, other) or (one.verkoopboeking_id and _since(one, other)))
+        gone = one.verkoopboeking_id is not None
+        found = [other for other in same if one.kind != "sale" or _near(one, other) or (gone and _since(one, other))]
         return next((other.factuurnummer for other in found), "")
 
     def _again(self, one: Expected) -> Repair | None:

@@ -89,6 +89,16 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
         "Bestelling {order} is in de webwinkel gecrediteerd voor {shop}, maar in SnelStart niet.",
         "Laat de creditfactuur boeken: «koppeling reconcile --repair» doet dat.",
     ),
+    "credited-in-shop-only-alike": (
+        "credited-in-shop-only",
+        "De webwinkel crediteert bestelling {order} voor {shop}; factuur {other} in SnelStart is van dat bedrag.",
+        "Is dat deze creditering, dan hoeft u niets te doen. Laat haar anders boeken: «koppeling retry» doet dat.",
+    ),
+    "credited-in-shop-only-deleted-alike": (
+        "credited-in-shop-only",
+        "Creditfactuur {invoice} van bestelling {order} is verwijderd; factuur {other} in SnelStart is van dat bedrag.",
+        "Is dat deze creditering, dan hoeft u niets te doen. Boek haar anders in SnelStart zelf opnieuw.",
+    ),
     "credited-in-shop-only-deleted": (
         "credited-in-shop-only",
         "Creditfactuur {invoice} van bestelling {order} is geboekt, maar staat niet meer in SnelStart.",

@@ -95,6 +95,7 @@ class Reading:
             total=booking.total,
             on=date.fromisoformat(booking.factuurdatum),
             was=booking.total,
+            of=booking.of,
             relatie_id=booking.relatie_id,
             verkoopboeking_id=booked_id,
             settled_at=_moment(paid_at),
@@ -126,6 +127,7 @@ class Reading:
                 kind="credit" if credit else "sale",
                 total=total,
                 on=order.placed_at.date() if order else None,
+                of=_of(order) if credit else "",
                 state=row.state if row else None,
                 reason=seen.reason,
                 not_due=seen.outcome not in ("refuse", "again"),
@@ -141,6 +143,7 @@ class Reading:
             kind=kind,
             total=plan.total,
             on=plan.factuurdatum,
+            of=_of(seen.order) if kind == "credit" else "",
             state=row.state if row else None,
             reason=seen.reason,
         )
@@ -160,6 +163,10 @@ class Reading:
 
 def _total(order: Order) -> Decimal | None:
     return order.total.quantize(CENT) if order.currency == _EURO else None
+
+
+def _of(order: Order | None) -> str:
+    return (order and order.credited_order_number) or ""
 
 
 def _negative(amounts: Mapping[str, Decimal] | None) -> Mapping[str, Decimal] | None:

@@ -183,7 +183,7 @@ class _Side:
         absent = [one for one, held in matched.pairs if held is None and not one.not_due]
         before = min((one.on - ALIKE for one in absent if one.on), default=self.start)
         spans = [(before, self.start - _A_DAY)]
-        if self.gone:
+        if self.gone or any(one.kind != "sale" for one in absent):
             months = range((today - until).days // _A_MONTH.days + 1)
             spans += [(until + _A_DAY + at * _A_MONTH, min(today, until + (at + 1) * _A_MONTH)) for at in months]
         found: list[Listed] = []

@@ -1,6 +1,7 @@
 """What a person booked by hand in the place of an invoice of ours, without a word of it: no repair books it twice."""
 
 from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -8,8 +9,9 @@ from koppeling import repairing
 from koppeling.compared import Reconciled
 from koppeling.reconcile import reconcile
 from koppeling.workplace import Workplace
+from tests.booking.world import line, paid
 from tests.reconcile.shop import Shop
-from tests.regimes.winkel import days_ago, on
+from tests.regimes.winkel import CANCELLED, Json, credit_of, days_ago, on
 
 
 def _day(days: int) -> date:
@@ -23,10 +25,13 @@ def _queued(shop: Shop, first: int = 5, last: int = 0) -> tuple[Reconciled, tupl
         return done, repairing.repair(place, done.differences).queued
 
 
+def _another_customer(shop: Shop) -> Json:
+    return {"id": shop.connected.snelstart.post("relaties", {"relatiesoort": ["Klant"], "naam": "Balie"})["id"]}
+
+
 def _by_hand(shop: Shop, number: str, dated: int) -> None:
     """A copy of an invoice under another number on another customer, and no word of the order."""
-    customer = {"id": shop.connected.snelstart.post("relaties", {"relatiesoort": ["Klant"], "naam": "Balie"})["id"]}
-    said = {"omschrijving": "Verkoop", "klant": customer, "factuurdatum": f"{days_ago(dated)}T00:00:00"}
+    said = {"omschrijving": "Verkoop", "klant": _another_customer(shop), "factuurdatum": f"{days_ago(dated)}T00:00:00"}
     shop.books.copy(f"MWW{number}", factuurnummer="H-1", **said)
 
 
@@ -51,3 +56,80 @@ def test_an_older_sale_of_the_same_amount_keeps_no_removed_invoice_from_being_bo
     shop.books.delete(f"MWW{number}")
     done, queued = _queued(shop, 45)
     assert ([(one.order_number, one.kind) for one in done.differences], queued) == ([(number, "missing")], (number,))
+
+
+def _part(shop: Shop, number: str, without: str, vat: str, omschrijving: str = "Retour") -> None:
+    """So much of an invoice credited by hand."""
+    [regel] = shop.books.booking(f"MWW{number}")["boekingsregels"]
+    amounts = {
+        "boekingsregels": [regel | {"bedrag": f"-{without}"}],
+        "btw": [{"btwSoort": "VerkopenHoog", "btwBedrag": f"-{vat}"}],
+    }
+    whole = Decimal(without) + Decimal(vat)
+    given = {"factuurnummer": "C-1", "omschrijving": omschrijving, "factuurbedrag": f"-{whole}"}
+    shop.books.copy(f"MWW{number}", **amounts, **given)
+
+
+def _credit(number: str, amount: str = "-121.00", vat: str = "-21.00") -> Json:
+    return credit_of(number, line(paid(amount)), total=amount, tax={"21": vat})
+
+
+def _told(done: Reconciled) -> list[tuple[str, str]]:
+    return [(one.order_number, one.kind) for one in done.differences]
+
+
+def test_a_cancelled_order_credited_by_hand_is_not_credited_twice(shop: Shop) -> None:
+    """On the same customer or another, whole or in part: what stands for the credit is named, and nothing is queued."""
+    same, other, part = (shop.sale() for _ in range(3))
+    for number in (same, other, part):
+        shop.stage.change(shop.connected, number, status=CANCELLED)
+    shop.books.credit(f"MWW{same}", "C-2", omschrijving="Retour")
+    shop.books.credit(f"MWW{other}", "C-3", omschrijving="Retour", klant=_another_customer(shop))
+    _part(shop, part, "50.00", "10.50")
+    done, queued = _queued(shop)
+    assert sorted(_told(done)) == [
+        (same, "changed-by-hand"),
+        (other, "credited-in-shop-only"),
+        (part, "changed-by-hand"),
+    ]
+    told = sorted(done.differences, key=lambda one: one.order_number)
+    assert all(name in one.sentence for name, one in zip(("C-2", "C-3", "C-1"), told, strict=True))
+    assert queued == ()
+
+
+def test_a_credit_order_entered_by_hand_is_not_booked_again(shop: Shop) -> None:
+    """Never announced, it stands in the books on its customer or another: named, and nothing is queued."""
+    same, other, part = (shop.sale() for _ in range(3))
+    credits_ = [_credit(same), _credit(other), _credit(part, "-12.10", "-2.10")]
+    shop.stage.place(shop.connected, *credits_)
+    shop.books.credit(f"MWW{same}", "C-2", omschrijving=f"Retour van bestelling {same}")
+    shop.books.credit(f"MWW{other}", "C-3", omschrijving="Retour", klant=_another_customer(shop))
+    _part(shop, part, "10.00", "2.10")
+    done, queued = _queued(shop)
+    kinds = ("changed-by-hand", "credited-in-shop-only", "changed-by-hand")
+    assert sorted(_told(done)) == [(str(raw["number"]), kind) for raw, kind in zip(credits_, kinds, strict=True)]
+    assert queued == ()
+
+
+def test_a_removed_credit_invoice_booked_by_hand_on_another_customer_is_left(shop: Shop) -> None:
+    """As a sale's: it may stand there already."""
+    credit = shop.run(_credit(shop.sale()))
+    _by_hand(shop, credit, 2)
+    shop.books.delete(f"MWW{credit}")
+    done, queued = _queued(shop)
+    assert (_told(done), queued) == ([(credit, "credited-in-shop-only")], ())
+    assert "H-1" in done.differences[0].sentence
+
+
+def test_a_second_credit_entered_by_hand_is_a_double(shop: Shop) -> None:
+    """Of a credit order and of an order taken back: the shop did credit it, once."""
+    whole, back, part = (shop.sale() for _ in range(3))
+    credits_ = [shop.run(_credit(whole)), shop.run(_credit(part, "-12.10", "-2.10"))]
+    shop.stage.change(shop.connected, back, status=CANCELLED)
+    shop.stage.until_done(shop.connected, back)
+    for at, number in enumerate((whole, back)):
+        shop.books.credit(f"MWW{number}", f"C-2{at}", omschrijving=f"Retour van bestelling {number}")
+    _part(shop, part, "20.00", "4.20", omschrijving=f"Retour van bestelling {part}")
+    done, queued = _queued(shop)
+    assert sorted(_told(done)) == sorted([(back, "double"), (credits_[0], "double"), (part, "credited-in-books-only")])
+    assert queued == ()
