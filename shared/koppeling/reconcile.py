@@ -284,7 +284,7 @@ class _Side:
         pairs: list[tuple[Expected, Listed | None]] = []
         since = self._booked_since(matched)
         for one, held in matched.pairs:
-            if held and held.verkoopboeking_id in since:
+            if held and (held.verkoopboeking_id in since or _before_start(one)):
                 continue
             if held is None or one.not_due or is_ours(one, self.details.get(held.verkoopboeking_id)):
                 pairs.append((one, held))
@@ -302,6 +302,11 @@ class _Side:
             for row in self.place.orders.known(list(some)).values()
             if row.verkoopboeking_id
         }
+
+
+def _before_start(one: Expected) -> bool:
+    """Whether an order is of before the connection: what stands in the books under its number somebody else booked."""
+    return one.not_due and one.reason is not None and one.reason.code == "shop-before-start-date"
 
 
 def _touched(one: Expected, moment: datetime | None) -> bool:

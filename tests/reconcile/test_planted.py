@@ -150,6 +150,18 @@ def test_other_invoices_in_the_administration_are_nobodys(shop: Shop) -> None:
     assert shop.found() == []
 
 
+def test_orders_of_before_the_start_are_not_compared(shop: Shop) -> None:
+    """Booked by hand or by another program, under the very number that would be ours: nothing to tell of it."""
+    shop.change_profile(f"start_date = {days_ago(1)}\n")
+    before = thing(**on(days_ago(2)))
+    shop.stage.place(shop.connected, before)
+    shop.sale(**on(days_ago(1)))
+    given = {"administration": shop.connected.administration, "factuurnummer": f"MWW{before['number']}"}
+    shop.stage.books.tell("invoices", given | {"bedrag": "121.00"})
+    done = shop.compared()
+    assert (done.differences, done.shop_total, done.books_total) == ((), Decimal("121.00"), Decimal("121.00"))
+
+
 def test_an_order_that_moved_to_another_period_is_not_compared(shop: Shop) -> None:
     """An older order of the same customer for the same amount is no double of the one in the period."""
     buyer = thing()["debtor"]
