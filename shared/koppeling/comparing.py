@@ -60,7 +60,7 @@ class Comparison:
     books: Books
     explained: tuple[Explained, ...] = ()
     strangers: tuple[Listed, ...] = ()
-    """Invoices that stand for no order and do not bear a number of ours, also some dated outside of the period."""
+    """Invoices that stand for no order, of the amount of one that is absent; also some dated outside of the period."""
 
     def differences(self) -> Iterator[Difference]:
         """All differences, by order as they were read; then the invoices that stand for no order."""

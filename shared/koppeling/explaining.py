@@ -26,6 +26,10 @@ _CODES: Final = {
     "unknown": "only-in-books-unknown",
 }
 
+_UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_OURS: Final = re.compile(rf"(?:webwinkelorder|creditorder) [0-9]+\b.*\(({_UUID})\)", re.IGNORECASE)
+"""As `booking.plan` and `booking.credit` describe an invoice."""
+
 _NUMBERED: Final = re.compile(r"(?:order|bestelling)\s*#?([0-9]+)", re.IGNORECASE)
 
 
@@ -103,11 +107,21 @@ class Explaining:
 
     def explain(self, other: Listed, read: Detail | None) -> Explained | None:
         """Whose this invoice is; None for one that is nobody's of the period."""
+        if self.of_another(read):
+            return None
         one = self._named(other, read) or self._alike(other)
         if one is None:
             return None
         opposite = bool(one.total) and (other.bedrag < 0) != ((one.total or 0) < 0)
         return Explained(other, one, "credit" if opposite else "double")
+
+    def of_another(self, read: Detail | None) -> bool:
+        """Whether this software says of an invoice that it is of an order that is not of these.
+
+        It may be of another shop of this administration, or bear a number of a form chosen before.
+        """
+        said = _OURS.search(read.omschrijving) if read else None
+        return said is not None and said[1].casefold() not in self.uuids
 
     def _named(self, other: Listed, read: Detail | None) -> Expected | None:
         of = self.form.order_number(other.factuurnummer)
@@ -116,7 +130,7 @@ class Explaining:
         if read is None:
             return None
         said = f"{read.omschrijving} {read.boekstuk} {other.factuurnummer}".casefold()
-        for uuid in re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", said):
+        for uuid in re.findall(_UUID, said):
             if uuid in self.uuids:
                 return self.uuids[uuid]
         for word in re.findall(r"[^\s,;()]+", said):

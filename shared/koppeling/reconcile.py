@@ -153,7 +153,7 @@ class _Side:
         explained = [explaining.explain(other, self.details.get(other.verkoopboeking_id)) for other in others]
         found = (*unknown, *(one for one in explained if one))
         nobodys = [other for other, one in zip(others, explained, strict=True) if one is None]
-        strangers = tuple(other for other in (*nobodys, *around) if form.order_number(other.factuurnummer) is None)
+        strangers = tuple(self._nobodys((*nobodys, *around), matched, explaining))
         unread = sum(one.verkoopboeking_id not in self.details for one in candidates)
         return Comparison(self._own(matched), self._books(), found, strangers), unread
 
@@ -252,6 +252,18 @@ class _Side:
                 unknown.append(Explained(other, one, "unknown"))
             asked += here
         return unknown, others
+
+    def _nobodys(self, others: Iterable[Listed], matched: Matched, explaining: Explaining) -> Iterator[Listed]:
+        """Those that may stand by hand in the place of an invoice that is absent: of its amount, and of no order."""
+        absent = [one for one, held in matched.pairs if held is None and not one.not_due]
+        amounts = {amount for one in absent for amount in (one.total, one.was)}
+        for other in others:
+            if other.bedrag not in amounts or explaining.form.order_number(other.factuurnummer) is not None:
+                continue
+            booking_id = other.verkoopboeking_id
+            read = self._read(booking_id) if self.calls.left > 0 else self.details.get(booking_id)
+            if not explaining.of_another(read):
+                yield other
 
     def _placed(self, row: OrderRow, held: Listed) -> date:
         """The day an order was placed, or announced to us where its invoice is dated later."""
