@@ -38,6 +38,8 @@ class Form:
     """The form of the connection's invoice numbers, read backwards."""
 
     pattern: re.Pattern[str]
+    nobodys: frozenset[str] = frozenset()
+    """What would be the number of an order, but is of none: where the form is bare, every number seems to be one."""
 
     @classmethod
     def of(cls, profile: Profile) -> Self:
@@ -48,7 +50,8 @@ class Form:
     def order_number(self, factuurnummer: str) -> str | None:
         """The order an invoice number may be of, its reversal's included; None where it is of another form."""
         found = self.pattern.fullmatch(factuurnummer)
-        return found[1].lstrip("0") or "0" if found else None
+        number = found[1].lstrip("0") or "0" if found else None
+        return None if number in self.nobodys else number
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ class _Side:
         form = Form.of(self.place.connection.profile)
         around = self._around(matched, until, today)
         unknown, others = self._strangers(form, expected, matched)
+        form = self._known(form, (*others, *around), expected)
         relaties = {held.factuurnummer.casefold(): held.relatie_id for _, held in matched.pairs if held}
         explaining = Explaining.over(form, expected, relaties)
         candidates = list(explaining.candidates(others))
@@ -252,6 +253,14 @@ class _Side:
                 unknown.append(Explained(other, one, "unknown"))
             asked += here
         return unknown, others
+
+    def _known(self, form: Form, others: Iterable[Listed], expected: list[Expected]) -> Form:
+        """The form, with which of these numbers is of no order: asked for where the amount is that of an order."""
+        scope = {one.order_number for one in expected}
+        amounts = {abs(amount) for one in expected for amount in (one.total, one.was) if amount}
+        numbers = dict.fromkeys(form.order_number(one.factuurnummer) for one in others if abs(one.bedrag) in amounts)
+        asked = islice((number for number in numbers if number and number not in scope), _STRANGERS)
+        return replace(form, nobodys=frozenset(number for number in asked if not self._shop_knows(number)))
 
     def _nobodys(self, others: Iterable[Listed], matched: Matched, explaining: Explaining) -> Iterator[Listed]:
         """Those that may stand by hand in the place of an invoice that is absent: of its amount, and of no order."""

@@ -58,6 +58,19 @@ def test_an_older_sale_of_the_same_amount_keeps_no_removed_invoice_from_being_bo
     assert ([(one.order_number, one.kind) for one in done.differences], queued) == ([(number, "missing")], (number,))
 
 
+def test_where_our_numbers_are_bare_a_number_given_by_hand_is_none_of_ours(shop: Shop) -> None:
+    """It reads as an order's, but the shop has no such order: a double is found, and nothing is booked twice."""
+    shop.change_profile('invoice_number = "{number}"\n')
+    doubled, removed, other = (shop.sale() for _ in range(3))
+    shop.books.copy(doubled, factuurnummer="20260815", omschrijving="Nagekomen")
+    shop.books.copy(removed, factuurnummer="20260816", omschrijving="Verkoop", klant=_another_customer(shop))
+    shop.books.delete(removed)
+    shop.books.change(other, factuurnummer="20260817")
+    done, queued = _queued(shop)
+    assert sorted(_told(done)) == [(doubled, "double"), (removed, "missing"), (other, "changed-by-hand")]
+    assert queued == ()
+
+
 def _part(shop: Shop, number: str, without: str, vat: str, omschrijving: str = "Retour") -> None:
     """So much of an invoice credited by hand."""
     [regel] = shop.books.booking(f"MWW{number}")["boekingsregels"]
