@@ -6,11 +6,12 @@ journal and day. A worker does a step at a time and sends the run's message on; 
 the page where it was and every order where its own row says it is.
 """
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -40,6 +41,9 @@ _STEP_SECONDS = 20.0
 """How long one step goes on reading pages; a page that was begun is finished."""
 
 _CUSTOMERS_SECONDS = 1800.0
+_LOOK_SECONDS = 1.0
+"""How often a page under way looks whether its connection is still there."""
+
 _PAUSED_SECONDS = 900.0
 _TROUBLE_SECONDS = 60.0
 _REREADS = 3
@@ -85,6 +89,16 @@ def step(table: Table, message: ImportMessage, deadline: Deadline) -> Later | No
     if connection.paused:
         held.save(replace(held.run, reason=catalogue.reason("koppeling-paused")), release=True)
         return Later(_PAUSED_SECONDS, anew=True)
+    try:
+        return _stepped(table, connection, held, deadline)
+    finally:
+        known = Connections(table)
+        if known.get(connection.id) is None:
+            # Removed meanwhile: what this step wrote since must not stay behind.
+            known.remove(connection.id, booked=False)
+
+
+def _stepped(table: Table, connection: Connection, held: Held, deadline: Deadline) -> Later | None:
     with Workplace.open(table, connection, live=False) as place:
         importer = _Importer(place, held, deadline)
         try:
@@ -95,7 +109,7 @@ def step(table: Table, message: ImportMessage, deadline: Deadline) -> Later | No
             later = _after(trouble)
             logger.warning(
                 "import stands still",
-                extra={"connection_id": connection.id, "import": message.run, "code": trouble.reason.code},
+                extra={"connection_id": connection.id, "import": held.run.id, "code": trouble.reason.code},
             )
             importer.keep(replace(held.run, reason=trouble.reason))
         except ConnectionRefused as refused:
@@ -119,6 +133,8 @@ class _Importer:
     deadline: Deadline
     calls: int = 0
     """Of the orders' own; the step's own are counted by the place's meter."""
+    _there: bool = True
+    _looked_at: float = field(default_factory=time.monotonic)
 
     def go(self) -> Later | None:
         """Work until the step is over. None when the run has ended."""
@@ -231,6 +247,8 @@ class _Importer:
     def _one(self, order: Order) -> Later | None:
         """One order as far as its invoice; when there is no room for it, after how long there may be."""
         place = self.place
+        if not self._is_there():
+            return None
         left = place.meter.shut()
         if left is not None:
             return Later(left, anew=True)
@@ -261,6 +279,13 @@ class _Importer:
             return None
         self.calls += job.calls()
         return later if later and later.anew else None
+
+    def _is_there(self) -> bool:
+        """Whether the connection was not removed: nobody would settle what is booked for it."""
+        if self._there and time.monotonic() - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            self._there = Connections(self.place.table).get(self.place.connection.id) is not None
+        return self._there
 
     def _message(self, number: str) -> OrderMessage:
         return OrderMessage(self.place.connection.id, number, "import", clock.now(), uuid.uuid4().hex)

@@ -1,5 +1,6 @@
 """History beside people at work: orders taken back while a page is under way, a list that keeps shifting."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from koppeling import importing, onboard, transport
+from koppeling.connections import Connections
 from koppeling.deadline import Deadline
 from koppeling.imports import Imports, Run
 from koppeling.messages import ImportMessage
@@ -70,6 +72,32 @@ def test_an_order_taken_back_while_its_page_is_under_way_stays_out(stage: Stage,
     assert run.finished
     demand_gone(stage, connected, last)
     demand_paid(stage, connected, *others)
+
+
+def test_a_connection_removed_in_the_middle_of_a_page_is_booked_for_no_longer(
+    stage: Stage, connected: Connected
+) -> None:
+    """The rest of the page stays out of the books, where nobody would settle it, and nothing is remembered of it."""
+    stage.books.tell("settings", {"limits": False})
+    history(stage, connected, 60, days=1)
+    sent = 0
+
+    def remove_at_the_tenth() -> bool:
+        nonlocal sent
+        sent += 1
+        if sent == 10:
+            Connections(stage.table).remove(connected.id)
+            time.sleep(1.1)
+        return sent < 10
+
+    run = importing.start(stage.table, connected.connection, (datetime.now(AMSTERDAM) - timedelta(days=30)).date())
+    with _before(
+        lambda asked: asked.method == "POST" and asked.url.path.endswith("/verkoopboekingen"), remove_at_the_tenth
+    ):
+        assert importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(58)) is None
+    # Some were under way when it went.
+    assert len(stage.ledger(connected)["invoices"]) < 30
+    assert list(stage.table.rows(f"CONNECTION#{connected.id}")) == []
 
 
 def test_a_list_that_keeps_shifting_holds_an_import_up_and_does_not_end_it(stage: Stage, connected: Connected) -> None:
