@@ -48,7 +48,8 @@ def import_(  # noqa: PLR0913 -- the options of one command
     """Import the orders a shop already has, by the day they were placed.
 
     It runs in the deployment and yields to orders of now; Ctrl-C only stops following it. Without --from: the newest
-    import as it stands. An order that is in the books already is not booked again, whoever booked it.
+    import as it stands. An order that is in the books under its own invoice number is not booked again, whoever booked
+    it; one that was booked by hand under another number is not recognised.
     """
     if sum((from_ is not None, pause, resume, cancel)) > 1 or (to is not None and from_ is None):
         raise wrong_use(
