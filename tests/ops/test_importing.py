@@ -1,11 +1,13 @@
 """`koppeling import`: what the operator begins, follows, stops and ends."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from koppeling import importing
+from koppeling.connections import Connections
 from koppeling.deadline import Deadline
 from koppeling.messages import ImportMessage
 from koppeling.table import table
@@ -47,6 +49,25 @@ def test_an_import_is_begun_followed_and_summed_up(books: Books, stack: Deployed
     assert said.code == 0
     assert "12 of 12" in said.out
     assert "an order" in said.out
+
+
+@pytest.mark.parametrize(("last", "told"), [(10, True), (1, False), (None, False)])
+def test_what_an_import_leaves_between_itself_and_the_start_date_is_told(
+    books: Books,
+    last: int | None,
+    told: bool,  # noqa: FBT001 -- a row of the table
+) -> None:
+    """One start date cannot leave a gap: the orders in it are booked from now on when the shop announces them."""
+    today = datetime.now(AMSTERDAM).date()
+    connections = Connections(table())
+    connection = connections.get(books.id)
+    assert connection is not None
+    profile = connection.profile.model_copy(update={"start_date": today})
+    connections.save(replace(connection, profile=profile), "profile")
+    until = ("--to", str(today - timedelta(days=last))) if last else ()
+    said = books.run("import", books.id, "--from", _FIRST, *until, "--no-wait")
+    assert said.code == 0
+    assert (f"from {today - timedelta(days=9)} up to and including {today - timedelta(days=1)}" in said.err) is told
 
 
 def test_refused_orders_make_it_end_not_well(books: Books) -> None:
