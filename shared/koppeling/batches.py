@@ -20,6 +20,7 @@ from koppeling.failures import ConnectionRefused, Refused, Throttled, Unavailabl
 from koppeling.imports import Batch, Open, Run
 from koppeling.ledger import Mark
 from koppeling.messages import OrderMessage
+from koppeling.order_row import SettledIn
 from koppeling.settings import settings
 from koppeling.snelstart import invoices, payments
 from koppeling.snelstart.payments import Payment
@@ -124,6 +125,8 @@ class Batches:
         batch = replace(batch, invoices=ours, sent_at=clock.iso(clock.now()))
         try:
             journal = self._settlement(ours[0])
+            settled_in = SettledIn(journal.dagboek_nummer, journal.dagboek_id, payments.day_of(map(_payment, ours)))
+            batch = replace(batch, settled_in=settled_in)
             run = self.save(replace(run, sending=batch))
             payment_id = payments.send_together(
                 self.place.snelstart, [_payment(one) for one in ours], journal, batch.id
@@ -151,7 +154,7 @@ class Batches:
 
     def _done(self, run: Run, batch: Batch, payment_id: str | None) -> Run:
         def paid(invoice: Open) -> None:
-            self.place.orders.settled_in_batch(invoice.number, batch.id, payment_id)
+            self.place.orders.settled_in_batch(invoice.number, batch.id, payment_id, batch.settled_in)
 
         with ThreadPoolExecutor(_WRITERS) as writers:
             list(writers.map(paid, batch.invoices))

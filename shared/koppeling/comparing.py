@@ -257,7 +257,12 @@ class Comparison:
 
 def by_others(one: Expected, payments: Iterable[Paid]) -> list[Paid]:
     """The payments of an invoice that are no longer as we booked them, or never were ours."""
-    return [paid for paid in payments if not paid.ours or _later(paid.modified_on, one.settled_at)]
+    return [paid for paid in payments if not paid.ours or _later(paid.modified_on, one.settled_at) or _moved(one, paid)]
+
+
+def _moved(one: Expected, paid: Paid) -> bool:
+    """Whether a payment of many stands in another journal than we booked it in: `undo` writes them too, but there."""
+    return paid.modified_on is None and one.settled_in is not None and paid.journal != one.settled_in
 
 
 def _later(modified_on: datetime | None, ours: datetime | None) -> bool:

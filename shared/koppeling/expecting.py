@@ -72,6 +72,7 @@ class Reading:
             was=booking.total,
             verkoopboeking_id=booked_id,
             settled_at=_moment(row.paid_at),
+            settled_in=None,
             state=row.state,
             # Restored in the shop after it was taken back: the row says so.
             not_due=bool(order and row.reason and row.reason.code == "shop-restored"),
@@ -102,6 +103,7 @@ class Reading:
             state=row.state if row else None,
             reason=seen.reason or (row.reason if row else None),
             in_batch=bool(row and row.for_batch),
+            settled_in=row.settled_in.dagboek_nummer if row and row.settled_in else None,
             changed=bool(order and row and row.seen and row.seen != fingerprint(order)),
         )
         if booking.kind == "sale" and order:

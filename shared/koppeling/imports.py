@@ -13,7 +13,7 @@ from koppeling import clock, connections, retention
 from koppeling.claim import Busy
 from koppeling.failures import Reason
 from koppeling.ledger import FREE, MINE, Lease
-from koppeling.order_row import OrderRow
+from koppeling.order_row import OrderRow, SettledIn
 from koppeling.table import ConditionFailed, Key, Row, Table
 
 State = Literal["running", "paused", "cancelled", "done"]
@@ -57,11 +57,15 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Payments booked together. `sent_at`: since when that may be under way; None while it certainly is not."""
+    """Payments booked together. `sent_at`: since when that may be under way; None while it certainly is not.
+
+    `settled_in`: in which journal and on which day it was sent.
+    """
 
     id: str
     invoices: tuple[Open, ...]
     sent_at: str | None = None
+    settled_in: SettledIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +242,17 @@ def _read(row: Mapping[str, Any]) -> Run:
             "end": date.fromisoformat(body["end"]),
             "counts": Counts(**body["counts"]),
             "unsettled": tuple(Open(**one) for one in body["unsettled"]),
-            "sending": Batch(sending["id"], tuple(Open(**one) for one in sending["invoices"]), sending["sent_at"])
-            if sending
-            else None,
+            "sending": _batch(sending) if sending else None,
             "reason": Reason.from_dict(reason) if reason else None,
         },
         state=row["state"],
         finished_at=row.get("finished_at") or "",
     )
+
+
+def _batch(stored: Mapping[str, Any]) -> Batch:
+    invoices = tuple(Open(**one) for one in stored["invoices"])
+    return Batch(stored["id"], invoices, stored["sent_at"], SettledIn.read(stored.get("settled_in")))
 
 
 def age(moment: str) -> float:

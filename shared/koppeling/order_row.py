@@ -19,8 +19,8 @@ Kind = Literal["sale", "credit", "reversal"]
 """What was sent as an invoice: the order's own, a credit order's, or the taking back of an order's own."""
 
 BOOKED_FIELDS = (
-    *("asked", "batch", "booking", "invoice", "paid_at", "payment_id", "plan_notes", "run", "settlement", "undoing"),
-    "verkoopboeking_id",
+    *("asked", "batch", "booking", "invoice", "paid_at", "payment_id", "plan_notes", "run", "settled_in", "settlement"),
+    *("undoing", "verkoopboeking_id"),
 )
 """What a row knows of an invoice."""
 
@@ -103,6 +103,26 @@ class Sale:
 
 
 @dataclass(frozen=True, slots=True)
+class SettledIn:
+    """Where a payment of many invoices was booked: its journal and its day."""
+
+    dagboek_nummer: int
+    dagboek_id: str
+    datum: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As stored."""
+        return {"dagboek_nummer": self.dagboek_nummer, "dagboek_id": self.dagboek_id, "datum": self.datum}
+
+    @classmethod
+    def read(cls, stored: object) -> Self | None:
+        """From a row; None where it was settled by itself, or by an earlier version of this software."""
+        if not isinstance(stored, dict):
+            return None
+        return cls(int(stored["dagboek_nummer"]), stored["dagboek_id"], stored["datum"])
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRow:
     """One order as it stands."""
 
@@ -135,6 +155,8 @@ class OrderRow:
     """The import that sent its invoice."""
     batch: str = ""
     """The name of the payment it was settled in together with others."""
+    settled_in: SettledIn | None = None
+    """Where we booked that payment."""
     undoing: Undoing | None = None
     undone_at: str | None = None
     asked: bool = False
@@ -219,6 +241,7 @@ def read_order(row: Mapping[str, Any]) -> OrderRow:
         lease_until=row.get("lease_until"),
         run=row.get("run") or "",
         batch=row.get("batch") or "",
+        settled_in=SettledIn.read(row.get("settled_in")),
         undoing=Undoing.read(row.get("undoing")),
         undone_at=row.get("undone_at"),
         asked=bool(row.get("asked")),

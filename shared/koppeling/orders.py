@@ -10,7 +10,7 @@ from koppeling import catalogue, clock, connections, retention
 from koppeling.claim import Busy, Claim
 from koppeling.failures import Reason, Unavailable
 from koppeling.ledger import FREE, Lease, Mark, Undoing
-from koppeling.order_row import DONE, OrderRow, State, read_order
+from koppeling.order_row import DONE, OrderRow, SettledIn, State, read_order
 from koppeling.table import ConditionFailed, Key, Table
 
 _PARTLY = "shop-partly-credited"
@@ -235,8 +235,11 @@ class Orders:
             return False
         return True
 
-    def settled_in_batch(self, number: str, batch: str, payment_id: str | None) -> None:
+    def settled_in_batch(
+        self, number: str, batch: str, payment_id: str | None, settled_in: SettledIn | None = None
+    ) -> None:
         """The batch is in the books: its order is paid, unless another run is just finding that out by itself."""
+        told = {"settled_in": settled_in.as_dict()} if settled_in else {}
         with suppress(ConditionFailed):
             self._table.update(
                 self.key(number),
@@ -245,6 +248,7 @@ class Orders:
                     "paid_at": clock.iso(clock.now()),
                     "updated_at": clock.iso(clock.now()),
                     "payment_id": payment_id,
+                    **told,
                     "expires_at": retention.expiry(retention.BOOKS),
                 },
                 remove=("reason", "due_pk", "due_at"),

@@ -12,7 +12,7 @@ from typing import Final
 from koppeling import catalogue, clock
 from koppeling.failures import Refused
 from koppeling.job import settle_time
-from koppeling.order_row import Booking, OrderRow
+from koppeling.order_row import Booking, OrderRow, SettledIn
 from koppeling.snelstart import removal
 from koppeling.snelstart.client import SnelStart
 from koppeling.snelstart.listing import Listed
@@ -114,6 +114,13 @@ def _later(modified_on: datetime | None, row: OrderRow) -> bool:
     return modified_on is None or not ends or modified_on > max(ends) + _SLACK
 
 
+def _in_place(paid: Paid, settled_in: SettledIn | None) -> bool:
+    """Whether a payment of many still stands where we booked it, as far as the row knows."""
+    if settled_in is None:
+        return True
+    return (paid.head.dagboek_id, paid.head.datum[:10]) == (settled_in.dagboek_id.casefold(), settled_in.datum)
+
+
 def _needs_one(row: OrderRow) -> bool:
     return row.state == "paid" and row.booking is not None and row.booking.total != _ZERO
 
@@ -141,7 +148,7 @@ def _settles(paid: Paid, row: OrderRow, booking: Booking, booking_id: str) -> bo
     if not is_one_of_ours(paid) or paid.of(booking_id) != booking.total:
         return False
     if row.batch:
-        # When others were taken out of it, that was its last change: its moment tells nothing.
-        return paid.boekstuk == row.batch and row.batch in paid.omschrijving
+        # When others were taken out of it, that was its last change: its moment tells nothing. Its place stays.
+        return paid.boekstuk == row.batch and row.batch in paid.omschrijving and _in_place(paid, row.settled_in)
     alone = len(paid.lines) == 1 and paid.boekstuk == booking.factuurnummer
     return alone and booking.factuurnummer in paid.omschrijving and not _later(paid.modified_on, row)

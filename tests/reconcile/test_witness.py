@@ -102,3 +102,24 @@ def test_payments_of_many_invoices_are_each_ones_own(shop: Shop) -> None:
     assert done.differences == ()
     assert done.not_compared.as_json() == {"vat": 0, "journal": 0, "unread": 0}
     assert all(one.closes for one in done.journals)
+
+
+def test_a_payment_of_many_moved_to_another_journal_is_found(shop: Shop) -> None:
+    """Of each of its invoices, by the journal our row knows; another one chosen since is no difference."""
+    numbers = history(
+        shop.stage, shop.connected, 12, days=1, payment={"gateway_name": "mollie", "method_name": "ideal"}
+    )
+    imported(shop.stage, shop.connected)
+    undo_orders(shop.stage, shop.connected, numbers[0])
+    assert shop.found() == []
+    shop.change_profile('[journals]\n"mollie" = 1104\n')
+    assert shop.found() == []
+    shop.change_profile('[journals]\n"mollie" = 1103\n')
+    [(path, payment)] = shop.books.payments(f"MWW{numbers[1]}")
+    [other] = [row for row in shop.connected.snelstart.get("dagboeken") if row["nummer"] == 1104]
+    shop.books.call("PUT", f"{path}/{payment['id']}", payment | {"dagboek": {"id": other["id"]}})
+    done = shop.compared()
+    assert sorted((one.order_number, one.kind) for one in done.differences) == [
+        (number, "other-journal") for number in numbers[1:]
+    ]
+    assert [(one.name, one.closes) for one in done.journals] == [("1103", False), ("1104", False)]

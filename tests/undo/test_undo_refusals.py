@@ -123,6 +123,29 @@ def _by_accountant(stage: Stage, connected: Connected, number: str) -> None:
     stage.books.tell("accountant", planted)
 
 
+def _to_another_journal(connected: Connected) -> dict[str, object]:
+    [other] = [row for row in connected.snelstart.get("dagboeken") if row["nummer"] == 1104]
+    return {"dagboek": {"id": other["id"]}}
+
+
+def _to_another_day(_: Connected) -> dict[str, object]:
+    return {"datum": "2026-01-31T00:00:00"}
+
+
+@pytest.mark.parametrize("moved", [_to_another_journal, _to_another_day])
+def test_a_payment_of_many_that_a_person_moved_is_left(
+    stage: Stage, connected: Connected, moved: Callable[[Connected], dict[str, object]]
+) -> None:
+    """It still bears our name and settles what we settled, but no longer where; untouched, it is taken apart."""
+    numbers = history(stage, connected, 12, days=1, payment={"gateway_name": "mollie", "method_name": "ideal"})
+    imported(stage, connected)
+    assert undo_orders(stage, connected, numbers[0])[numbers[0]].outcome == "undone"
+    payment_id = stage.row(connected, numbers[1]).payment_id
+    held = connected.snelstart.get(f"bankboekingen/{payment_id}")
+    connected.snelstart.put(f"bankboekingen/{payment_id}", held | moved(connected))
+    _left(stage, connected, numbers[1], "number-payment-by-hand")
+
+
 @pytest.mark.parametrize("change", [_paid_by_hand, _paid_again, _by_accountant])
 def test_a_payment_that_is_not_ours_alone_is_left(
     stage: Stage, connected: Connected, change: Callable[[Stage, Connected, str], None]

@@ -1,6 +1,6 @@
 """Settling (afletteren): booking the payment against the invoice, in a bank or cash journal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -31,7 +31,7 @@ def send_together(snelstart: SnelStart, payments: Sequence[Payment], journal: Se
     total = sum((payment.amount for payment in payments), _ZERO)
     path = "kasboekingen" if journal.soort == "Kas" else "bankboekingen"
     body: dict[str, object] = {
-        "datum": f"{max(payment.factuurdatum for payment in payments)}T00:00:00",
+        "datum": f"{day_of(payments)}T00:00:00",
         "dagboek": {"id": journal.dagboek_id},
         "omschrijving": f"Betaling van {len(payments)} facturen ({batch})",
         "boekstuk": batch,
@@ -48,6 +48,11 @@ def send_together(snelstart: SnelStart, payments: Sequence[Payment], journal: Se
         ],
     }
     return str(snelstart.post(path, body)["id"])
+
+
+def day_of(payments: Iterable[Payment]) -> str:
+    """The day on which several invoices are settled together."""
+    return max(payment.factuurdatum for payment in payments)
 
 
 def send(snelstart: SnelStart, payment: Payment, journal: Settlement, moment: datetime) -> str:
