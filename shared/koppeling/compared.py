@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from koppeling.failures import Reason
-from koppeling.order_row import Kind, State
+from koppeling.order_row import Kind, SettledIn, State
 from koppeling.snelstart.listing import Detail, Listed
 
 DifferenceKind = Literal[
@@ -57,8 +57,8 @@ class Expected:
     reason: Reason | None = None
     changed: bool = False
     """Whether the order in the shop is no longer as our row last saw it."""
-    settled_in: int | None = None
-    """The journal in which we settled it together with others."""
+    settled_in: SettledIn | None = None
+    """Where we settled it together with others."""
     in_batch: bool = False
     """Whether an import is going to settle it, together with others."""
     not_due: bool = False

@@ -262,7 +262,7 @@ def by_others(one: Expected, payments: Iterable[Paid]) -> list[Paid]:
 
 def _moved(one: Expected, paid: Paid) -> bool:
     """Whether a payment of many stands in another journal than we booked it in: `undo` writes them too, but there."""
-    return paid.modified_on is None and one.settled_in is not None and paid.journal != one.settled_in
+    return paid.modified_on is None and one.settled_in is not None and paid.journal != one.settled_in.dagboek_nummer
 
 
 def _later(modified_on: datetime | None, ours: datetime | None) -> bool:

@@ -103,7 +103,7 @@ class Reading:
             state=row.state if row else None,
             reason=seen.reason or (row.reason if row else None),
             in_batch=bool(row and row.for_batch),
-            settled_in=row.settled_in.dagboek_nummer if row and row.settled_in else None,
+            settled_in=row.settled_in if row else None,
             changed=bool(order and row and row.seen and row.seen != fingerprint(order)),
         )
         if booking.kind == "sale" and order:

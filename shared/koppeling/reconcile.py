@@ -209,8 +209,12 @@ class _Side:
         return read
 
     def _read_mutations(self, matched: Matched) -> None:
-        """From the first to the last day of the invoices found; what is left of the calls is for single bookings."""
+        """From the first to the last day of the invoices found and of their payments, as far as we know those.
+
+        What is left of the calls is for single bookings.
+        """
         days = [held.on for _, held in matched.pairs if held]
+        days += [date.fromisoformat(one.settled_in.datum) for one, held in matched.pairs if held and one.settled_in]
         if not days:
             return
         reserve = self.calls.left // 5

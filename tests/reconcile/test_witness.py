@@ -104,6 +104,18 @@ def test_payments_of_many_invoices_are_each_ones_own(shop: Shop) -> None:
     assert all(one.closes for one in done.journals)
 
 
+def test_a_payment_of_many_dated_after_the_period_is_seen(shop: Shop) -> None:
+    """Its invoices are of days before it: their journals are compared all the same, and close."""
+    history(shop.stage, shop.connected, 10, days=4)
+    imported(shop.stage, shop.connected)
+    first, last = (datetime.fromisoformat(days_ago(days)).date() for days in (10, 4))
+    with Workplace.open(shop.stage.table, shop.connected.connection, live=False) as place:
+        done = reconcile(place, first, last)
+    assert 0 < done.orders < 10
+    assert (done.differences, done.not_compared.journal) == ((), 0)
+    assert all(one.closes for one in done.journals)
+
+
 def test_a_payment_of_many_moved_to_another_journal_is_found(shop: Shop) -> None:
     """Of each of its invoices, by the journal our row knows; another one chosen since is no difference."""
     numbers = history(
