@@ -65,21 +65,24 @@ class Comparison:
     def differences(self) -> Iterator[Difference]:
         """All differences, by order as they were read; then the invoices that stand for no order."""
         absent = {(one.order_number, one.kind) for one, held in self.matched.pairs if held is None and not one.not_due}
-        explained = list(self._by_their_credits())
-        instead = [
-            replace(each, as_="instead")
-            for each in explained
-            if each.as_ == "double" and (each.one.order_number, each.one.kind) in absent
-        ]
-        there = {(each.one.order_number, each.one.kind) for each in instead}
+        instead: dict[tuple[str, str], Explained] = {}
+        rest: list[Explained] = []
+        for each in self._by_their_credits():
+            key = each.one.order_number, each.one.kind
+            if each.as_ != "double" or key not in absent:
+                rest.append(each)
+            elif key not in instead:
+                instead[key] = replace(each, as_="instead")
+            else:
+                # One stands for it; what is there besides is its double.
+                there = instead[key].other.factuurnummer
+                rest.append(replace(each, one=replace(each.one, factuurnummer=there)))
         for one, held in self.matched.pairs:
             if held is None:
-                yield from () if (one.order_number, one.kind) in there else self._absent(one)
+                yield from () if (one.order_number, one.kind) in instead else self._absent(one)
             else:
                 yield from self._present(one, held)
-        replaced = {each.other.verkoopboeking_id for each in instead}
-        rest = [each for each in explained if each.other.verkoopboeking_id not in replaced]
-        yield from (each.difference() for each in (*instead, *rest))
+        yield from (each.difference() for each in (*instead.values(), *rest))
 
     def _by_their_credits(self) -> Iterator[Explained]:
         """What credits an order that the shop credits too is that credit, entered by hand: its double when it is there.

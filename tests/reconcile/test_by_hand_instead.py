@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from koppeling import repairing
-from koppeling.compared import Reconciled
+from koppeling.compared import Difference, Reconciled
 from koppeling.reconcile import reconcile
 from koppeling.workplace import Workplace
 from tests.booking.world import line, paid
@@ -87,6 +87,10 @@ def _credit(number: str, amount: str = "-121.00", vat: str = "-21.00") -> Json:
     return credit_of(number, line(paid(amount)), total=amount, tax={"21": vat})
 
 
+def _is(one: Difference, number: str) -> bool:
+    return (one.order_number, one.kind) == (number, "double")
+
+
 def _told(done: Reconciled) -> list[tuple[str, str]]:
     return [(one.order_number, one.kind) for one in done.differences]
 
@@ -146,3 +150,22 @@ def test_a_second_credit_entered_by_hand_is_a_double(shop: Shop) -> None:
     done, queued = _queued(shop)
     assert sorted(_told(done)) == sorted([(back, "double"), (credits_[0], "double"), (part, "credited-in-books-only")])
     assert queued == ()
+
+
+def test_of_two_entered_by_hand_in_the_place_of_one_the_second_is_a_double(shop: Shop) -> None:
+    """A sale that was removed and booked twice by hand, a cancelled one credited twice: one of each stands for it."""
+    removed, cancelled = shop.sale(), shop.sale()
+    for at in range(2):
+        shop.books.copy(f"MWW{removed}", factuurnummer=f"H-{at}")
+        shop.books.credit(f"MWW{cancelled}", f"C-{at}", omschrijving="Retour")
+    shop.books.delete(f"MWW{removed}")
+    shop.stage.change(shop.connected, cancelled, status=CANCELLED)
+    done, queued = _queued(shop)
+    assert sorted(_told(done)) == [
+        (removed, "changed-by-hand"),
+        (removed, "double"),
+        (cancelled, "changed-by-hand"),
+        (cancelled, "double"),
+    ]
+    assert queued == ()
+    assert all("H-0" in one.sentence and "H-1" in one.sentence for one in done.differences if _is(one, removed))
