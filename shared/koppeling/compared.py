@@ -51,6 +51,8 @@ class Expected:
     of: str = ""
     """The number of the order a credit order takes back."""
     relatie_id: str = ""
+    of_many: bool = False
+    """Whether its customer is one that stands for many."""
     verkoopboeking_id: str | None = None
     settled_at: datetime | None = None
     state: State | None = None

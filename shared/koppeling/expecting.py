@@ -17,6 +17,7 @@ from koppeling.fingerprint import fingerprint
 from koppeling.foreseen import Preview
 from koppeling.mijnwebwinkel.models import Order, ShopStatuses
 from koppeling.order_row import Booking, Kind, OrderRow
+from koppeling.snelstart.relaties import is_email
 
 FOREIGN: Final = "buitenland"
 """The kind under which the VAT of other countries is counted: SnelStart has it as a line, not as VAT."""
@@ -98,6 +99,7 @@ class Reading:
             was=booking.total,
             of=booking.of,
             relatie_id=booking.relatie_id,
+            of_many=order is not None and self._of_many(order),
             verkoopboeking_id=booked_id,
             settled_at=_moment(paid_at),
             state=row.state if row else None,
@@ -146,10 +148,16 @@ class Reading:
             total=plan.total,
             on=plan.factuurdatum,
             of=_of(seen.order) if kind == "credit" else "",
+            of_many=seen.order is not None and self._of_many(seen.order),
             state=row.state if row else None,
             reason=seen.reason,
         )
         return self._with(made, plan)
+
+    def _of_many(self, order: Order) -> bool:
+        """As `Customers` chooses, but for the few consumers abroad that the one for all cannot stand for."""
+        together = bool(self.profile.customers.collective) and order.business_model != "B2B"
+        return together or not is_email(order.debtor.email.strip())
 
     def _with(self, made: Expected, plan: Plan) -> Expected:
         vat = {str(one.btw_soort): one.bedrag for one in plan.btw}

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final, Literal, Self
 
 from koppeling.booking.credit import REVERSED
@@ -80,6 +81,9 @@ class Explaining:
     invoices: dict[str, Expected] = field(default_factory=dict)
     uuids: dict[str, Expected] = field(default_factory=dict)
     customers: defaultdict[str, list[Expected]] = field(default_factory=lambda: defaultdict(list))
+    """By relatie, but for those that stand for many."""
+    relaties: set[str] = field(default_factory=set)
+    amounts: set[Decimal] = field(default_factory=set)
 
     @classmethod
     def over(cls, form: Form, expected: Iterable[Expected], relaties: Mapping[str, str]) -> Self:
@@ -93,16 +97,18 @@ class Explaining:
                 if one.order_uuid:
                     made.uuids[one.order_uuid.casefold()] = one
                 if relatie and not one.not_due:
-                    made.customers[relatie].append(one)
+                    made.relaties.add(relatie)
+                    made.amounts.add(abs(one.total or Decimal(0)))
+                    if not one.of_many:
+                        made.customers[relatie].append(one)
         return made
 
     def candidates(self, others: Iterable[Listed]) -> Iterator[Listed]:
         """Those that may be an order's, the likeliest first: to be read whole, as far as calls allow."""
-        amounts = {abs(one.total) for ones in self.customers.values() for one in ones if one.total}
         ranked = []
         for other in others:
-            known = other.relatie_id in self.customers
-            same = abs(other.bedrag) in amounts
+            known = other.relatie_id in self.relaties
+            same = bool(other.bedrag) and abs(other.bedrag) in self.amounts
             if known or same:
                 ranked.append((not (known and same), not (known and other.bedrag < 0), not same, other))
         ranked.sort(key=lambda rank: rank[:3])

@@ -39,3 +39,14 @@ def test_an_invoice_of_another_shop_of_the_administration_is_of_its_own_order(sh
     shop.stage.place(shop.connected, raw)
     [only] = shop.compared().differences
     assert (only.order_number, only.kind, only.repair) == (str(raw["number"]), "missing", "queue")
+
+
+def test_a_customer_that_stands_for_many_is_not_told_by_its_amount(shop: Shop) -> None:
+    """The one for orders without an e-mail address: what else is sold or credited to it is of other people."""
+    bare = thing()["debtor"] | {"email": ""}
+    number = shop.sale(debtor=bare)
+    shop.books.copy(f"MWW{number}", factuurnummer="K-1", omschrijving="Verkoop aan de balie")
+    shop.books.credit(f"MWW{number}", "K-2", omschrijving="Retour aan de balie")
+    assert shop.found() == []
+    shop.books.copy(f"MWW{number}", factuurnummer="K-3", omschrijving=f"Bestelling {number}")
+    assert shop.found() == [(number, "double")]
