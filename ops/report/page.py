@@ -12,6 +12,7 @@ from koppeling.booking.distance import THRESHOLD
 from ops.report import charts, dutch
 
 if TYPE_CHECKING:
+    from koppeling.compared import DifferenceKind
     from ops.report.values import Day, Report
 
 MARK: Final = '<meta name="generator" content="koppeling report">'
@@ -79,6 +80,12 @@ def _orders(count: int) -> str:
     return f"{dutch.number(count)} bestelling{'' if count == 1 else 'en'}"
 
 
+def _kind(kind: "DifferenceKind") -> str:
+    """As a heading; no `str.capitalize`, which would write SnelStart's name small."""
+    name = dutch.KINDS[kind]
+    return name[0].upper() + name[1:]
+
+
 def _of_threshold(amount: Decimal) -> str:
     return dutch.percent(amount, THRESHOLD)
 
@@ -106,6 +113,6 @@ def _environment() -> Environment:
         "bestellingen": _orders,
         "drempel": _of_threshold,
         "eerste_dag": _first_of_year,
-        "soort": lambda kind: dutch.KINDS[kind],
+        "soort": _kind,
     }
     return made

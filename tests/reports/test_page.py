@@ -4,10 +4,12 @@ import re
 from dataclasses import replace
 from datetime import date
 from functools import cache
+from typing import get_args
 
 import pytest
 
-from ops.report import page
+from koppeling.compared import DifferenceKind
+from ops.report import dutch, page
 from tests.reports.reading_back import Page
 from tests.reports.samples import nothing, report, sale
 
@@ -135,6 +137,16 @@ def test_many_orders_and_differences_are_cut_short() -> None:
     assert read.rows("geweigerd", "data-code")["vat-total"][3].endswith("1024 en nog 15")
     assert len(read.by_id("verschillen").all("tr")) == 251
     assert "En nog 50" in read.root.text
+
+
+def test_every_kind_of_difference_is_written_as_in_the_guide() -> None:
+    """With a capital in front, and SnelStart's name as it is."""
+    made = REPORTS["a month"]
+    kinds = [replace(made.done.differences[0], kind=kind) for kind in get_args(DifferenceKind)]
+    read = Page(page.render(replace(made, done=replace(made.done, differences=tuple(kinds)))))
+    told = [one.text for one in read.by_id("verschillen").all("b")]
+    assert told == [f"{dutch.KINDS[kind][0].upper()}{dutch.KINDS[kind][1:]}." for kind in get_args(DifferenceKind)]
+    assert "Alleen in SnelStart gecrediteerd." in told
 
 
 def test_invoices_dated_outside_the_period_are_marked() -> None:
