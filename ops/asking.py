@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from getpass import getpass
 from pathlib import Path
+from typing import Final
 
+from koppeling import clock
 from ops.output import wrong_use
+
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2099
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,36 @@ def required(credential: Credential, given: str | None) -> str:
     return found.strip()
 
 
-def day(flag: str, text: str | None) -> date | None:
-    """A day as it was typed, None where it was not."""
-    if text is None:
-        return None
+def day(flag: str, text: str) -> date:
+    """A day as it was typed."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise wrong_use("wrong-use", f"{flag} takes a day as YYYY-MM-DD.") from None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise wrong_use("wrong-use", f"{flag} takes a day from {_FIRST_YEAR} up to {_LAST_YEAR}.")
+    return found
+
+
+def past_day(flag: str, text: str) -> date:
+    """The same, where a day that is still to come has nothing on it, and would seem to have been looked at."""
+    found = day(flag, text)
+    if found > _today():
+        raise wrong_use("wrong-use", f"{flag} lies in the future.", "Give today or a day before it.")
+    return found
+
+
+def period(first: str, last: str | None) -> tuple[date, date]:
+    """The days of --from and --to, both included; up to today where --to was not typed."""
+    begins, ends = past_day("--from", first), day("--to", last) if last is not None else _today()
+    if ends < begins:
+        raise wrong_use("wrong-use", "--to lies before --from.", "Turn them round.")
+    return begins, ends
+
+
+def _today() -> date:
+    """The day it is in Amsterdam."""
+    return clock.now().astimezone(clock.AMSTERDAM).date()
 
 
 def at_terminal() -> bool:

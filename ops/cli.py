@@ -200,7 +200,7 @@ def add(
     """
     token, key = asking.required(SHOP_TOKEN, shop_token), asking.required(SNELSTART_KEY, snelstart_key)
     toml = asking.profile_text(profile) if profile else None
-    first = asking.day("--history-from", history_from)
+    first = asking.past_day("--history-from", history_from) if history_from is not None else None
     deployment = stack.find(stack_name)
     from koppeling import onboard
     from koppeling.table import table

@@ -55,7 +55,7 @@ def import_(  # noqa: PLR0913 -- the options of one command
         raise wrong_use(
             "wrong-use", "Give one of --from, --pause, --resume and --cancel", "(see `koppeling import --help`)."
         )
-    first, last = asking.day("--from", from_), asking.day("--to", to)
+    first, last = asking.period(from_, to) if from_ is not None else (None, None)
     _, rows, connection = places.find(stack_name, connection_id)
     from koppeling.imports import Imports
 
@@ -79,8 +79,6 @@ def begin(rows: "Table", connection: "Connection", first: date, last: date | Non
     from koppeling import importing
     from koppeling.imports import Imports
 
-    if last and last < first:
-        raise wrong_use("wrong-use", "--to lies before --from.", "Turn them round.")
     if any(not run.finished for run in Imports(rows, connection.id).all()):
         raise wrong_use(
             "import-under-way",

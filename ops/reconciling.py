@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ops import asking, output, places, stack
-from ops.output import Exit, could_not, wrong_use
+from ops.output import Exit, could_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,13 +59,8 @@ def reconcile(
     missing are queued and open invoices settled, also those that were removed in SnelStart; what else differs is
     named and left.
     """
-    first, last = asking.day("--from", from_), asking.day("--to", to)
-    if first is None:
-        raise wrong_use("wrong-use", "--from takes a day as YYYY-MM-DD.")
+    first, last = asking.period(from_, to)
     _, rows, connection = places.find(stack_name, connection_id)
-    last = last or today()
-    if last < first:
-        raise wrong_use("wrong-use", "--to lies before --from.", "Turn them round.")
     if repair and connection.paused:
         raise could_not(
             "connection-paused",
@@ -180,10 +175,3 @@ def progress(done: int, expected: int) -> None:
 def _still(waiting: int) -> None:
     if sys.stderr.isatty():
         output.remark(f"{waiting} orders still under way ...")
-
-
-def today() -> date:
-    """The day it is in Amsterdam."""
-    from koppeling import clock
-
-    return clock.now().astimezone(clock.AMSTERDAM).date()

@@ -50,13 +50,8 @@ def report(
     already is written anew; any other file is left alone. Only you can read the file; nothing in it names a customer.
     Exit code 0 once it is written, also when shop and books differ.
     """
-    first, last = asking.day("--from", from_), asking.day("--to", to)
-    if first is None:
-        raise wrong_use("wrong-use", "--from takes a day as YYYY-MM-DD.")
+    first, last = asking.period(from_, to)
     _, rows, connection = places.find(stack_name, connection_id)
-    last = last or reconciling.today()
-    if last < first:
-        raise wrong_use("wrong-use", "--to lies before --from.", "Turn them round.")
     file = out or Path(f"koppeling-{connection.id}-{first}-{last}.html")
     # Before an hour's waiting, not after it.
     _require_place(file)

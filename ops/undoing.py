@@ -74,7 +74,8 @@ def undo(
     """
     if sum(value is not None for value in (number, run, day)) != 1:
         raise wrong_use("wrong-use", "Give one of --order, --import and --day", "(see `koppeling undo --help`).")
-    wanted, on = places.order_number(number) if number is not None else None, asking.day("--day", day)
+    wanted = places.order_number(number) if number is not None else None
+    on = asking.day("--day", day) if day is not None else None
     _, rows, connection = places.find(stack_name, connection_id)
     chosen = _chosen(rows, connection, wanted, run, on)
     taken = list(_taken(rows, connection, chosen, credit=credit, yes=yes))
