@@ -1,5 +1,6 @@
 """`koppeling`: the operator's commands. Each finds the deployment, calls one use case and shows what came of it."""
 
+import errno
 import io
 import os
 import sys
@@ -7,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from koppeling.order_row import OrderRow
     from koppeling.table import Table
 
-_INTERRUPTED: Final = 130
-
 StackName = Annotated[
     str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
 ]
@@ -58,7 +57,7 @@ Exit codes:
   0  done
   1  done, but not all is well (a refused order)
   2  wrong use
-  3  could not (credentials, network, no such stack, connection or order)""",
+  3  could not (credentials, network, no such stack, connection or order; or the answer could not be written)""",
 )
 
 
@@ -77,15 +76,18 @@ def run(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(list(arguments), prog_name="koppeling", standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit:
+        # How typer ends when nobody reads the answer any more.
+        stop = troubles.unwritten(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
     except Exception as error:  # noqa: BLE001 -- the outermost door: `explain` names every error, none is swallowed
         stop = troubles.explain(error)
-        if "--json" in arguments:
-            output.document({"error": stop.reason.as_dict()})
-        output.remark(output.say(stop.reason))
-        return stop.exit_code
-    if code == _INTERRUPTED:
-        output.remark("Stopped.")
-    return code or Exit.DONE
+    else:
+        if code != Exit.INTERRUPTED:
+            return code or Exit.DONE
+        stop = troubles.interrupted()
+    output.failed(stop.reason, json_too="--json" in arguments)
+    return stop.exit_code
 
 
 def _example(*commands: str) -> str:

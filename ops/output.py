@@ -1,8 +1,10 @@
 """What the command line says: text or one JSON document on stdout, one line on stderr, an exit code."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import IntEnum
 
 from koppeling.failures import Reason
@@ -15,6 +17,7 @@ class Exit(IntEnum):
     NOT_WELL = 1
     WRONG_USE = 2
     COULD_NOT = 3
+    INTERRUPTED = 130
 
 
 class Stop(Exception):
@@ -42,8 +45,9 @@ def say(reason: Reason) -> str:
 
 
 def remark(sentence: str) -> None:
-    """One line on standard error."""
-    print(plain(sentence), file=sys.stderr)
+    """One line on standard error; where nobody reads that, the exit code says it alone."""
+    with suppress(OSError):
+        print(plain(sentence), file=sys.stderr)
 
 
 def not_well(sentence: str) -> int:
@@ -55,6 +59,18 @@ def not_well(sentence: str) -> int:
 def document(value: object) -> None:
     """The one JSON document of `--json`."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def failed(reason: Reason, *, json_too: bool) -> None:
+    """Why the command ends here; whatever standard output does not take then is dropped."""
+    try:
+        if json_too:
+            document({"error": reason.as_dict()})
+        sys.stdout.flush()
+    except OSError:
+        # Else Python tries once more at its own end, and tells of it in words of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    remark(say(reason))
 
 
 def facts(pairs: Iterable[tuple[str, str | None]]) -> None:

@@ -1,5 +1,6 @@
 """One map from whatever went wrong to a sentence, what to do next, and an exit code. Never a traceback or a secret."""
 
+import errno
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _NOT_OURS_TO_WAIT: Final = "U hoeft niets te doen"
 """How the catalogue begins an advice to let the functions repeat it; nobody repeats a command but who typed it."""
+
+_UNWRITTEN: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What only writing the answer comes to: files of our own and the network have errors of their own by then."""
 
 _CREDENTIALS: Final = frozenset(
     {
@@ -39,7 +43,24 @@ def explain(error: Exception) -> Stop:
         return _usage(error)
     if isinstance(error, Abort):
         return could_not("stopped", "Stopped; nothing more is done.")
+    if isinstance(error, OSError) and error.errno in _UNWRITTEN:
+        return unwritten(error)
     return _deeper(error)
+
+
+def interrupted() -> Stop:
+    """Somebody typed Ctrl-C."""
+    reason = Reason("stopped", "Stopped here.", "What the deployment has in hand goes on.", "operator")
+    return Stop(Exit.INTERRUPTED, reason)
+
+
+def unwritten(error: OSError) -> Stop:
+    """Standard output does not take the answer: a full disk, or `| head -1`."""
+    return could_not(
+        "answer-unwritten",
+        f"The answer could not be written to its end ({error.strerror}).",
+        "What was asked may be done all the same: look before you ask it again.",
+    )
 
 
 def _deeper(error: Exception) -> Stop:
