@@ -46,9 +46,9 @@ def report(
 
     Orders and revenue per day, VAT and journals against the books, how fast orders were booked, what stands still and
     why, sales to consumers elsewhere in the EU against the threshold, and the comparison of shop and books. It reads
-    what `reconcile` reads, within the same limits, and the shop's orders since 1 January. A report that is there
-    already is written anew; any other file is left alone. Only you can read the file; nothing in it names a customer.
-    Exit code 0 once it is written, also when shop and books differ.
+    what `reconcile` reads, within the same limits, and the shop's orders from 60 days before the year. A report that
+    is there already is written anew; any other file is left alone. Only you can read the file; nothing in it names a
+    customer. Exit code 0 once it is written, also when shop and books differ.
     """
     first, last = asking.period(from_, to)
     _, rows, connection = places.find(stack_name, connection_id)

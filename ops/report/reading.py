@@ -1,4 +1,4 @@
-"""What a report is made of, read: a comparison of the period, and the shop's sales abroad since 1 January."""
+"""What a report is made of, read: a comparison of the period, and the shop's sales abroad that are of its year."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from koppeling.foreseen import Preview
 from koppeling.messages import order_number
 from koppeling.mijnwebwinkel.models import Order, ShapeError
 from koppeling.preview import Look, Progress
-from koppeling.reconcile import reconcile, shop_orders
+from koppeling.reconcile import LATER, reconcile, shop_orders
 from koppeling.workplace import Workplace
 from ops.report import abroad, figures
 from ops.report.values import About, Read, Report, Sale
@@ -37,15 +37,18 @@ def read(
     """The report over the orders placed from `start` up to and including `end`.
 
     SnelStart is asked by `reconcile` alone, within its share of the limits. For the threshold the shop's earlier
-    orders of the calendar year are read too, a hundred a call; `earlier` is told before. Failures as `reconcile`.
+    orders of the calendar year are read too, and those of the last days before it, which may have been completed or
+    taken back in it; a hundred a call, and `earlier` is told before. Failures as `reconcile`.
     """
-    heard = _Heard(date(start.year, 1, 1))
+    new_year = date(start.year, 1, 1)
+    heard = _Heard(new_year - LATER)
     done = reconcile(place, start, end, progress=progress, wait=wait, heed=heard)
     look = heard.look or Look.begin(place)
-    if heard.since < start:
-        if earlier:
-            earlier()
-        heard.earlier(look, shop_orders(place, heard.since, start - timedelta(days=1)))
+    if earlier:
+        earlier()
+    for first, until in ((heard.since, new_year), (new_year, start)):
+        if first < until:
+            heard.earlier(look, shop_orders(place, first, until - timedelta(days=1)), first.year)
     connection = place.connection
     about = About(
         shop=connection.shop_name or connection.name,
@@ -79,18 +82,18 @@ class _Heard:
         else:
             self._sold(look, seen.order, expected)
 
-    def earlier(self, look: Look, raws: Iterable[Mapping[str, Any]]) -> None:
-        """Orders from before the period: only those that go abroad are looked at further."""
+    def earlier(self, look: Look, raws: Iterable[Mapping[str, Any]], year: int) -> None:
+        """Orders of this year, from before the period: only those that go abroad are looked at further."""
         anew = self._anew(look)
         for some in batched(raws, _AT_ONCE, strict=False):
-            self._again(anew, [order for order in self._parsed(some) if _abroad(order, look)])
+            self._again(anew, [order for order in self._parsed(some, year) if _abroad(order, look)])
 
-    def _parsed(self, raws: Iterable[Mapping[str, Any]]) -> Iterator[Order]:
+    def _parsed(self, raws: Iterable[Mapping[str, Any]], year: int) -> Iterator[Order]:
         for raw in raws:
             try:
                 yield Order.parse(raw)
             except ShapeError:
-                self.unclear.append((order_number(raw.get("number")) or "?", self.since.year))
+                self.unclear.append((order_number(raw.get("number")) or "?", year))
 
     def _again(self, anew: Look, orders: list[Order]) -> None:
         reading = Reading(anew.place.connection.profile, anew.statuses)
@@ -103,11 +106,11 @@ class _Heard:
             self.sales += abroad.sales(order, expected, look.place.connection.profile, look.chart)
         except Refused:
             # Told as not counted; why stands with the orders that stand still.
-            if any(not one.not_due for one in expected):
-                self.unclear.append((order.number, order.placed_at.year))
+            due = [one.on or order.placed_at.date() for one in expected if not one.not_due]
+            self.unclear += [(order.number, year) for year in {day.year for day in due}]
 
     def _anew(self, look: Look) -> Look:
-        """The same, as if the connection had been there since 1 January."""
+        """The same, as if the connection had been there all the while."""
         connection = look.place.connection
         profile = connection.profile.model_copy(update={"start_date": self.since})
         return replace(look, place=replace(look.place, connection=replace(connection, profile=profile)))

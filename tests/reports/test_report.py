@@ -227,6 +227,17 @@ def test_sales_from_before_the_connection_count_towards_the_threshold(winkel: Wi
     }
 
 
+def test_a_sale_of_december_that_was_completed_in_january_counts_in_january(winkel: Winkel) -> None:
+    """Its invoice is of this year, as VAT returns have it; one that was completed in December is not."""
+    winkel.change_profile('invoice_date = "completed"\n')
+    december, january = f"{FIRST.year - 1}-12-30", f"{FIRST.year}-01-02"
+    late = on(december) | {"status_changed_date": january}
+    winkel.stage.place(winkel.connected, german(**late), german(**on(december)), german(currency="USD", **on(december)))
+    [made] = winkel.report(date(FIRST.year, 1, 1)).years[:1]
+    assert (made.total, made.steps[0][0]) == (Decimal("100.00"), date(FIRST.year, 1, 2))
+    assert made.uncounted == ()
+
+
 def test_a_sale_abroad_whose_amount_cannot_be_told_is_named(winkel: Winkel) -> None:
     """In dollars, it is not counted, and the report says which order that is."""
     raw = german(currency="USD", **on(days_ago(1)))
