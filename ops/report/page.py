@@ -1,6 +1,6 @@
 """A report as one HTML file that needs nothing beside it: no script, no font, no picture from elsewhere."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MARK: Final = '<meta name="generator" content="koppeling report">'
 """By which an earlier report is known."""
 
+_TWO_YEARS: Final = timedelta(days=731)
 _MOST_NUMBERS: Final = 25
 _MOST_DIFFERENCES: Final = 250
 _MONTH_NAMES: Final = (
@@ -46,10 +47,9 @@ def render(report: "Report") -> str:
 
 def _charts(report: "Report") -> dict[str, Markup]:
     """By name, only those with something to show; made here from figures, their texts escaped where they are made."""
-    done = report.done
     drawn: dict[str, str] = {}
     if report.days:
-        drawn["dagen"] = charts.days("dagen", report.days, done.start, done.end)
+        drawn["dagen"] = charts.days("dagen", report.days, *_drawn_from(report))
     if report.vat:
         drawn["btw"] = charts.vat("btw", report.vat)
     if report.latency.count:
@@ -61,6 +61,13 @@ def _charts(report: "Report") -> dict[str, Markup]:
             drawn[f"kwartalen-{year.year}"] = charts.quarters(f"kwartalen-{year.year}", year)
             drawn[f"drempel-{year.year}"] = charts.threshold(f"drempel-{year.year}", year)
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704 -- SVG of our own
+
+
+def _drawn_from(report: "Report") -> tuple[date, date]:
+    """The period; of more than two years only from the first day with figures up to the last."""
+    start, end = report.done.start, report.done.end
+    inside = [one.day for one in report.days if start <= one.day <= end]
+    return (inside[0], inside[-1]) if inside and end - start > _TWO_YEARS else (start, end)
 
 
 def _months(days: "tuple[Day, ...]") -> list[tuple[str, list["Day"]]]:

@@ -139,6 +139,13 @@ def test_many_orders_and_differences_are_cut_short() -> None:
     assert "En nog 50" in read.root.text
 
 
+def test_a_period_far_longer_than_the_shop_exists_draws_no_empty_years() -> None:
+    """`--from 2000-01-01` for everything there is: the chart runs from the first day with figures to the last."""
+    made = report(31)
+    long = page.render(replace(made, done=replace(made.done, start=date(2000, 1, 1))))
+    assert len(long) < 1.1 * len(page.render(made))
+
+
 def test_every_kind_of_difference_is_written_as_in_the_guide() -> None:
     """With a capital in front, and SnelStart's name as it is."""
     made = REPORTS["a month"]
