@@ -1,5 +1,6 @@
 """The documents say what is so. `python -m tests.test_docs` writes the guide's tables of reasons from the catalogue."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -36,6 +37,20 @@ GROUPS: Final = {
     "snelstart": "SnelStart",
     "koppeling": "De koppeling zelf",
 }
+# The goals in the README, in its order, each with its figure and facts of `make bench`.
+GOALS: Final = (
+    ("worker", "worker, a new customer, x its calls made bare"),
+    ("worker", "worker, a known customer, x its calls made bare"),
+    ("worker", "worker, ten at once, new customers, x its calls made bare"),
+    ("webhook", "webhook, x a bare handler"),
+    ("imports", "import, webhook handler"),
+    ("polling", "idle poll of 10,000, shop calls each", "idle poll of 10,000, SnelStart calls"),
+    ("polling", "functions for 10,000 polls in 15 minutes"),
+    ("fairness", "its p95 in the first 20 s, x alone"),
+    ("fairness", "quiet shop's p95 beside a noisy one, x alone"),
+    ("cost", "DynamoDB write units, new customer"),
+    ("cost", "DynamoDB write units, known customer"),
+)
 READERS: Final = {"owner": "winkelier", "bookkeeper": "boekhouder"}
 
 EXAMPLES: Final[dict[str, str | int]] = {
@@ -154,6 +169,21 @@ def test_parameters_and_outputs_are_those_of_the_template() -> None:
     """The README lists exactly the template's parameters and outputs."""
     assert _rows_after("Parameters, given as `--parameter-overrides Name=value`:") == _template_names("Parameters")
     assert _rows_after("Outputs:") == _template_names("Outputs")
+
+
+def test_the_figures_in_the_readme_are_those_of_the_bench() -> None:
+    """Each as `bench/results.json` has it, to the README's decimals; in bold where the goal was missed."""
+    kept = json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))
+    table = README.read_text(encoding="utf-8").partition("| goal | at most | found |")[2].partition("\n\n")[0]
+    told = [line.split("|")[3].strip() for line in table.splitlines()[2:]]
+    assert len(told) == len(GOALS)
+    for found, (figure, *names) in zip(told, GOALS, strict=True):
+        known = kept["anywhere"].get(figure, {}) | kept["on this machine"][figure]
+        facts = [known[name] for name in names]
+        shown = found.strip("*").split(", ")
+        for text, fact in zip(shown, facts, strict=True):
+            assert float(text) == round(fact["value"], len(text.partition(".")[2])), names
+        assert found.startswith("**") != all(fact["reached"] for fact in facts), names
 
 
 def test_config_envs_exist() -> None:
