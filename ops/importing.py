@@ -71,7 +71,7 @@ def import_(  # noqa: PLR0913 -- the options of one command
             run = _told(connection, imports, run, asked)
     if wait and not pause:
         run = _followed(imports, run)
-    return _shown(run, json=json)
+    return _shown(connection.id, run, json=json)
 
 
 def begin(rows: "Table", connection: "Connection", first: date, last: date | None = None) -> "Run":
@@ -155,7 +155,7 @@ def _progress(run: "Run") -> str:
     return " · ".join(parts)
 
 
-def _shown(run: "Run", *, json: bool) -> int:
+def _shown(connection_id: str, run: "Run", *, json: bool) -> int:
     counts = run.counts
     if json:
         output.document(run.as_json())
@@ -180,7 +180,8 @@ def _shown(run: "Run", *, json: bool) -> int:
         )
     if counts.refused:
         return output.not_well(
-            f"{counts.refused} orders were refused: `koppeling orders ID --state refused` says why and what to do."
+            f"{counts.refused} order{' was' if counts.refused == 1 else 's were'} refused: `koppeling orders"
+            f" {connection_id} --state refused` says why and what to do."
         )
     return Exit.DONE
 

@@ -78,7 +78,7 @@ def test_refused_orders_make_it_end_not_well(books: Books) -> None:
     _work(books, run)
     said = books.run("import", books.id)
     assert said.code == 1
-    assert "--state refused" in said.err
+    assert f"koppeling orders {books.id} --state refused" in said.err
 
 
 def test_an_import_can_be_stopped_gone_on_with_and_ended(books: Books, stack: Deployed) -> None:
