@@ -73,6 +73,13 @@ def _today() -> date:
     return clock.now().astimezone(clock.AMSTERDAM).date()
 
 
+def name(typed: str) -> str:
+    """What to call a connection: something, for by it people tell one from another."""
+    if not typed.strip():
+        raise wrong_use("wrong-use", "--name is empty.", "Give what the shop is called.")
+    return typed.strip()
+
+
 def at_terminal() -> bool:
     """Whether somebody can be asked."""
     return sys.stdin is not None and sys.stdin.isatty()

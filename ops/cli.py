@@ -200,6 +200,7 @@ def add(
     must know to send webhooks: the secret is shown here, once. The key is for a sender that cannot sign: it appends
     ?key=KEY to the URL.
     """
+    name = asking.name(name)
     token, key = asking.required(SHOP_TOKEN, shop_token), asking.required(SNELSTART_KEY, snelstart_key)
     toml = asking.profile_text(profile) if profile else None
     first = asking.past_day("--history-from", history_from) if history_from is not None else None

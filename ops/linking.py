@@ -52,6 +52,7 @@ def link(
         )
     toml = asking.profile_text(profile) if profile else None
     if name is not None:
+        name = asking.name(name)
         token = asking.required(SHOP_TOKEN, shop_token)
         _show(*_new(stack.find(stack_name), name, token, toml), json=json)
     else:

@@ -60,6 +60,8 @@ def test_help_lists_every_command(koppeling: Koppeling) -> None:
     [
         ([], "koppeling --help"),
         (["add"], "--name"),
+        (["add", "--name", " ", "--shop-token", "t", "--snelstart-key", "k"], "--name"),
+        (["link", "--name", "", "--shop-token", "t"], "--name"),
         (["show"], "ID"),
         (["orders", ID, "--state", "lost"], "'refused'"),
         (["partner", "--product", "proef"], "productie"),
