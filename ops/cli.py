@@ -475,7 +475,7 @@ def _confirm_removal(name: str, unfinished: "list[OrderRow]", *, may_ask: bool) 
         raise wrong_use(
             "orders-under-way",
             said,
-            "Wacht tot ze klaar zijn, of verwijder toch met --yes: de koppeling verwerkt ze dan niet verder.",
+            "Wacht tot dat klaar is, of verwijder toch met --yes: de koppeling doet er dan niets meer aan.",
         )
     elif may_ask:
         raise wrong_use("not-confirmed", "Nobody is there to confirm this.", "Add --yes to remove without asking.")
