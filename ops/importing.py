@@ -85,15 +85,7 @@ def begin(rows: "Table", connection: "Connection", first: date, last: date | Non
             "An import of this connection is under way already.",
             f"Follow it with `koppeling import {connection.id}`, or end it with --cancel.",
         )
-    begins = connection.profile.start_date
-    run = importing.start(rows, connection, first, last)
-    day = timedelta(days=1)
-    if last and begins and last < begins - day:
-        output.remark(
-            f"Orders placed from {last + day} up to and including {begins - day} are not imported, but no longer"
-            f" skipped either: the start date is {first} now, and what the shop announces of them is booked."
-        )
-    return run
+    return importing.start(rows, connection, first, last)
 
 
 def _told(

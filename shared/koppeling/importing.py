@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from koppeling import catalogue, clock, queues
+from koppeling import catalogue, clock, onboard, queues
 from koppeling.batches import Batches
 from koppeling.carry import carry
 from koppeling.claim import Busy, LeaseLost
@@ -56,14 +56,17 @@ class _TakenOver(Exception):
 def start(table: Table, connection: Connection, first: date, last: date | None = None) -> Run:
     """Begin an import of the orders placed from `first` up to and including `last` (today, unless told).
 
-    The connection's start date moves back with it: what was too old to book no longer is.
+    The connection's profile goes with it: what was too old to book no longer is, and no other day is opened. `Refused`
+    where a connection that is gone may have booked those days under other numbers.
     """
     today = clock.now().astimezone(clock.AMSTERDAM).date()
-    begins = connection.profile.start_date
-    if begins is not None and first < begins:
-        connection = replace(connection, profile=connection.profile.model_copy(update={"start_date": first}))
-        Connections(table).save(connection, "profile")
-    run = Imports(table, connection.id).start(first, min(last or today, today))
+    last = min(last or today, today)
+    profile = connection.profile.with_import(first, last)
+    if profile != connection.profile:
+        connection, known = replace(connection, profile=profile), Connections(table)
+        onboard.twice(known, connection)
+        known.save(connection, "profile")
+    run = Imports(table, connection.id).start(first, last)
     go_on(connection, run)
     return run
 

@@ -247,7 +247,7 @@ def twice(known: Connections, new: Connection) -> tuple[str, ...]:
     come unexpected is told, in Dutch.
     """
     for form, removed_on in known.forms_before(new):
-        start = new.profile.start_date
+        start = new.profile.begins
         if form != new.profile.invoice_number and (start is None or start <= removed_on):
             raise Refused(catalogue.reason("number-two-forms"))
     told = []

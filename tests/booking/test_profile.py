@@ -1,6 +1,7 @@
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from itertools import batched
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ PROFILES = st.builds(
     completed_statuses=st.lists(NUMBERS, max_size=3).map(tuple),
     authorized_is_paid=st.booleans(),
     start_date=st.none() | st.dates(),
+    imported=st.lists(st.tuples(st.dates(), st.dates()).map(sorted).map(tuple), max_size=3).map(tuple),
     invoice_number=st.sampled_from(["MWW{number}", "{number}", 'W"{number}\\', "é-{number}"]),
     invoice_date=st.sampled_from(["order", "completed"]),
     payment_term_days=st.integers(min_value=0, max_value=999),
@@ -109,6 +111,9 @@ def test_the_documented_profile() -> None:
         ("authorized_is_paid = 1", "authorized_is_paid"),
         ("start_date = 20261123", "start_date"),
         ("start_date = 2026-11-23T10:00:00", "start_date"),
+        ("imported = [[2026-03-31, 2026-01-01]]", "imported.0"),
+        ("imported = [2026-01-01]", "imported.0"),
+        ("imported = [[2026-01-01, 2026-02-01, 2026-03-01]]", "imported.0"),
         ("invoice_number = 'MWW'", "invoice_number"),
         ("invoice_number = '{number}{jaar}'", "invoice_number"),
         ("invoice_date = 'later'", "invoice_date"),
@@ -124,6 +129,24 @@ def test_wrong_settings_are_named(toml: str, key: str) -> None:
     with pytest.raises(ProfileError) as raised:
         Profile.from_toml(toml)
     assert f" {key} " in str(raised.value)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=6),
+    st.integers(0, 50),
+)
+def test_an_import_opens_its_own_days_and_no_other(imports: list[tuple[int, int]], start: int) -> None:
+    """In whatever order they come: the days of each, and those from the start date on; periods that touch are one."""
+    first_day = date(2026, 1, 1)
+    days = [first_day + timedelta(days=number) for number in range(60)]
+    profile, opened = Profile(start_date=days[start]), set(days[start:])
+    for first, length in imports:
+        profile = profile.with_import(days[first], days[min(first + length, 59)])
+        opened |= set(days[first : first + length + 1])
+    assert {day for day in days if profile.books(day)} == opened
+    assert profile.begins == min(opened)
+    ends = [day for period in (*profile.imported, (profile.start_date, date.max)) for day in period if day]
+    assert all(later - earlier > timedelta(days=1) for earlier, later in batched(ends[1:-1], 2, strict=True))
 
 
 def test_not_toml_at_all() -> None:

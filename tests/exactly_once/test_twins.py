@@ -2,10 +2,11 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from koppeling import catalogue, onboard
+from koppeling import catalogue, importing, onboard
 from koppeling.connections import Connections
 from koppeling.failures import Refused
 from tests.exactly_once.rig import PROFILE, Connected, Stage
@@ -87,6 +88,20 @@ def test_another_form_of_numbers_after_a_removal_is_refused(stage: Stage) -> Non
     stage.disconnect(_again(stage, connected, PROFILE))
     later = 'invoice_number = "WEB{number}"\nstart_date = 2999-01-01\n'
     stage.disconnect(_again(stage, connected, later))
+
+
+def test_an_import_of_days_that_were_booked_under_other_numbers_is_refused(stage: Stage) -> None:
+    """After a removal the shop begins anew under another form of numbers: its history would be booked twice."""
+    connected = stage.connect()
+    stage.disconnect(connected)
+    anew = _again(stage, connected, 'invoice_number = "WEB{number}"\nstart_date = 2999-01-01\n')
+    with pytest.raises(Refused) as raised:
+        importing.start(stage.table, anew.connection, date(2026, 1, 1))
+    assert raised.value.reason.code == "number-two-forms"
+    kept = Connections(stage.table).get(anew.id)
+    assert kept is not None
+    assert kept.profile.start_date == date(2999, 1, 1)
+    stage.disconnect(anew)
 
 
 def test_another_shop_under_the_same_form_of_numbers_is_told_of(stage: Stage, connected: Connected) -> None:

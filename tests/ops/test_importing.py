@@ -1,7 +1,7 @@
 """`koppeling import`: what the operator begins, follows, stops and ends."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -51,13 +51,11 @@ def test_an_import_is_begun_followed_and_summed_up(books: Books, stack: Deployed
     assert "an order" in said.out
 
 
-@pytest.mark.parametrize(("last", "told"), [(10, True), (1, False), (None, False)])
-def test_what_an_import_leaves_between_itself_and_the_start_date_is_told(
-    books: Books,
-    last: int | None,
-    told: bool,  # noqa: FBT001 -- a row of the table
+@pytest.mark.parametrize(("last", "kept"), [(10, 1), (1, 0), (None, 0)])
+def test_an_import_with_an_end_opens_no_day_between_itself_and_the_start_date(
+    books: Books, last: int | None, kept: int
 ) -> None:
-    """One start date cannot leave a gap: the orders in it are booked from now on when the shop announces them."""
+    """Somebody else may have booked those; an import that reaches the start date moves it back."""
     today = datetime.now(AMSTERDAM).date()
     connections = Connections(table())
     connection = connections.get(books.id)
@@ -65,9 +63,13 @@ def test_what_an_import_leaves_between_itself_and_the_start_date_is_told(
     profile = connection.profile.model_copy(update={"start_date": today})
     connections.save(replace(connection, profile=profile), "profile")
     until = ("--to", str(today - timedelta(days=last))) if last else ()
-    said = books.run("import", books.id, "--from", _FIRST, *until, "--no-wait")
-    assert said.code == 0
-    assert (f"from {today - timedelta(days=9)} up to and including {today - timedelta(days=1)}" in said.err) is told
+    assert books.run("import", books.id, "--from", _FIRST, *until, "--no-wait").code == 0
+    opened = connections.get(books.id)
+    assert opened is not None
+    assert opened.profile.begins == date.fromisoformat(_FIRST)
+    assert len(opened.profile.imported) == kept
+    assert opened.profile.books(today - timedelta(days=9)) is (kept == 0)
+    assert f"imported = [[{_FIRST}, {today - timedelta(days=10)}]]" in books.run("profile", books.id).out or not kept
 
 
 def test_refused_orders_make_it_end_not_well(books: Books) -> None:

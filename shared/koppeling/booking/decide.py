@@ -85,7 +85,7 @@ def _nothing_to_book(order: Order, profile: Profile) -> Reason | None:
     if order.test:
         return reason("shop-test-order")
     placed = order.placed_at.date()
-    if profile.start_date is not None and placed < profile.start_date:
+    if profile.start_date is not None and not profile.books(placed):
         return reason("shop-before-start-date", date=on(placed), start_date=on(profile.start_date))
     if order.total == 0 and not _touches_vouchers(order, profile):
         return reason("shop-zero-total")

@@ -6,7 +6,7 @@ Unknown keys are refused in what a person wrote, and left out of what the row ho
 import json
 import tomllib
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -21,6 +21,8 @@ from pydantic import (
     StrictStr,
     ValidationError,
 )
+
+_A_DAY: Final = timedelta(days=1)
 
 NUMBER_LENGTH: Final = 25
 """The longest `factuurnummer` SnelStart takes."""
@@ -38,6 +40,16 @@ def _day(value: object) -> date | None:
     raise ValueError("not a date")
 
 
+def _period(value: object) -> object:
+    """Two days, the first and the last; as TOML's dates or, out of the row, as text."""
+    if not isinstance(value, list | tuple):
+        raise ValueError("not a period")  # noqa: TRY004 -- pydantic wants a ValueError
+    first, last = (_day(day) for day in value)
+    if first is None or last is None or first > last:
+        raise ValueError("not a period")
+    return first, last
+
+
 def _number_form(value: str) -> str:
     rest = value.replace("{number}", "")
     if value.count("{number}") != 1 or "{" in rest or "}" in rest or not rest.isprintable():
@@ -53,6 +65,7 @@ def _gateways(value: object) -> object:
 
 Ledger = Annotated[StrictInt, Field(ge=0)] | None
 Day = Annotated[date | None, BeforeValidator(_day)]
+Period = Annotated[tuple[date, date], BeforeValidator(_period)]
 
 
 class _Choices(BaseModel):
@@ -104,6 +117,7 @@ class Profile(_Choices):
     completed_statuses: tuple[StrictInt, ...] = (4,)
     authorized_is_paid: StrictBool = False
     start_date: Day = None
+    imported: tuple[Period, ...] = ()
     invoice_number: Annotated[StrictStr, AfterValidator(_number_form)] = "MWW{number}"
     invoice_date: Literal["order", "completed"] = "order"
     payment_term_days: Annotated[StrictInt, Field(ge=0, le=999)] = 14
@@ -150,6 +164,36 @@ class Profile(_Choices):
     def to_toml(self) -> str:
         """A file for people, with Dutch explanation; `from_toml` reads the same profile back."""
         return "\n".join(_toml(self)) + "\n"
+
+    @property
+    def begins(self) -> date | None:
+        """The first day of which an order may be booked; None without such a day."""
+        return self.start_date and min((self.start_date, *(first for first, _ in self.imported)))
+
+    def books(self, placed: date) -> bool:
+        """Whether orders placed on this day are for the books: from the start date on, or of an imported period."""
+        if self.start_date is None or placed >= self.start_date:
+            return True
+        return any(first <= placed <= last for first, last in self.imported)
+
+    def with_import(self, first: date, last: date) -> Self:
+        """This profile for a shop whose orders of these days are imported: no other day is opened by it.
+
+        A period up to the start date moves that back.
+        """
+        begins = self.start_date
+        if begins is None or first >= begins:
+            return self
+        apart: list[tuple[date, date]] = []
+        for from_, to in sorted((*self.imported, (first, last)), reverse=True):
+            if to >= begins - _A_DAY:
+                begins = min(begins, from_)
+            elif apart and to >= apart[-1][0] - _A_DAY:
+                apart[-1] = (from_, max(to, apart[-1][1]))
+            else:
+                apart.append((from_, to))
+        imported = tuple(period for period in reversed(apart) if period[0] < begins)
+        return self.model_copy(update={"start_date": begins, "imported": imported})
 
     def number_for(self, order_number: str) -> str:
         """The invoice number of an order; `plan` refuses one that is too long."""
@@ -200,6 +244,8 @@ def _sentence(key: str, kind: str, context: Mapping[str, Any]) -> str:
     }.get(kind, "een geldige waarde")
     if key == "start_date":
         expected = "een datum, zoals 2026-11-23"
+    if key.partition(".")[0] == "imported":
+        expected = "een lijst van perioden, zoals [[2026-01-01, 2026-03-31]]"
     if key == "invoice_number" and kind == "value_error":
         expected = "een tekst met precies één keer {number}, zoals MWW{number}"
     return f"De instelling {key} is ongeldig: verwacht wordt {expected}."
@@ -209,6 +255,7 @@ _EXPLAINED: Final = {
     "completed_statuses": "statusnummers van de winkel die afgerond betekenen",
     "authorized_is_paid": "geldt een gereserveerde betaling (achteraf betalen) als betaald",
     "start_date": "bestellingen van voor deze dag worden overgeslagen",
+    "imported": "perioden van daarvoor waarvan de bestellingen wel worden geboekt, door koppeling import",
     "invoice_number": f"hoogstens {NUMBER_LENGTH} tekens na invullen van {{number}}",
     "invoice_date": '"order": de dag van bestellen; "completed": de dag van afronden',
     "payment_term_days": "betalingstermijn in dagen",
@@ -226,7 +273,7 @@ def _toml(profile: Profile) -> list[str]:
     lines = [
         _setting(name, value)
         for name, value in profile
-        if name not in ("accounts", "journals", "customers") and value is not None
+        if name not in ("accounts", "journals", "customers") and value is not None and (name, value) != ("imported", ())
     ]
     if profile.start_date is None:
         lines.append(f"# start_date = 2026-11-23  # {_EXPLAINED['start_date']}")
@@ -245,12 +292,14 @@ def _setting(name: str, value: object, table: str = "") -> str:
         written = _quoted(value)
     elif isinstance(value, bool):
         written = str(value).lower()
-    elif isinstance(value, tuple):
-        written = "[" + ", ".join(str(item) for item in value) + "]"
     else:
-        written = str(value)
+        written = _written(value)
     explained = _EXPLAINED.get(table + name)
     return f"{name} = {written}  # {explained}" if explained else f"{name} = {written}"
+
+
+def _written(value: object) -> str:
+    return "[" + ", ".join(map(_written, value)) + "]" if isinstance(value, tuple) else str(value)
 
 
 def _quoted(value: str) -> str:
