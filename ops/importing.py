@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ops import asking, output, places, stack
+from ops.options import ConnectionId, Json, StackName
 from ops.output import Exit, could_not, wrong_use
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _SILENT_SECONDS = 1800.0
 
 
 def import_(  # noqa: PLR0913 -- the options of one command
-    connection_id: Annotated[str, typer.Argument(metavar="ID", help="The connection, as `koppeling list` shows it.")],
+    connection_id: ConnectionId,
     *,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="Begin an import of the orders from this day on.")
@@ -40,10 +41,8 @@ def import_(  # noqa: PLR0913 -- the options of one command
     resume: Annotated[bool, typer.Option("--resume", help="Have it go on.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End it; what it booked stays, and is settled.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until it has ended.")] = True,
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,
 ) -> int:
     """Import the orders a shop already has, by the day they were placed.
 

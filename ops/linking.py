@@ -7,6 +7,7 @@ import typer
 
 from ops import asking, output, places, stack
 from ops.asking import SHOP_TOKEN
+from ops.options import Json, StackName
 from ops.output import wrong_use
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ def link(
         Path | None,
         typer.Option(exists=True, dir_okay=False, metavar="FILE", help="TOML that changes the suggested profile."),
     ] = None,
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,  # noqa: FBT002 -- an option
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
 ) -> None:
     """Print the link by which a shop's owner approves the connection in SnelStart; it holds a week.
 

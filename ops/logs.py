@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from ops import output, stack
+from ops.options import Json, StackName
 from ops.output import could_not, wrong_use
 
 EXAMPLES = (
@@ -68,10 +69,8 @@ def log(
     ] = None,
     since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 24h, 7d.")] = "24h",
     problems: Annotated[bool, typer.Option("--problems", help="Only warnings and errors.")] = False,  # noqa: FBT002 -- an option
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,  # noqa: FBT002 -- an option
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
 ) -> None:
     """Show what the functions logged, oldest first. No line holds a customer's name or a secret.
 

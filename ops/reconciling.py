@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ops import asking, output, places, stack
+from ops.options import ConnectionId, Json, StackName
 from ops.output import Exit, could_not
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _SHOWN = 10
 
 
 def reconcile(
-    connection_id: Annotated[str, typer.Argument(metavar="ID", help="The connection, as `koppeling list` shows it.")],
+    connection_id: ConnectionId,
     *,
     from_: Annotated[str, typer.Option("--from", metavar="DATE", help="The orders placed from this day on.")],
     to: Annotated[
@@ -47,10 +48,8 @@ def reconcile(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="With --repair: wait until that is done, and compare again.")
     ] = True,
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,
 ) -> int:
     """Compare a shop with its books, to the cent: per order, per day, per kind of VAT and per journal.
 

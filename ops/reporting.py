@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ops import asking, output, places, reconciling, stack
+from ops.options import ConnectionId, Json, StackName
 from ops.output import Exit, could_not, wrong_use
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _HEAD_BYTES: Final = 2000
 
 
 def report(
-    connection_id: Annotated[str, typer.Argument(metavar="ID", help="The connection, as `koppeling list` shows it.")],
+    connection_id: ConnectionId,
     *,
     from_: Annotated[str, typer.Option("--from", metavar="DATE", help="The orders placed from this day on.")],
     to: Annotated[
@@ -37,10 +38,8 @@ def report(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to write it; koppeling-ID-FROM-TO.html here if left out."),
     ] = None,
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,
 ) -> int:
     """Write a report in Dutch as one HTML file, to look at in a browser and to print or keep as PDF.
 

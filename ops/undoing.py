@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ops import asking, output, places, stack
+from ops.options import ConnectionId, Json, StackName
 from ops.output import Exit, could_not, wrong_use
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _SAID: Final[dict["Outcome", str]] = {
 
 
 def undo(
-    connection_id: Annotated[str, typer.Argument(metavar="ID", help="The connection, as `koppeling list` shows it.")],
+    connection_id: ConnectionId,
     *,
     number: Annotated[
         str | None, typer.Option("--order", metavar="NUMBER", help="One order, by its number in the shop.")
@@ -58,10 +59,8 @@ def undo(
         bool, typer.Option("--credit", help="Book a credit invoice of today against each, instead of removing it.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")] = False,
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,
 ) -> int:
     """Take back what was booked: the payment first, then the invoice. Shows what it would do; --yes does it.
 

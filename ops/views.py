@@ -9,7 +9,8 @@ from koppeling.failures import Reason
 from koppeling.order_row import OrderRow, State
 
 if TYPE_CHECKING:
-    from koppeling.connections import Connection, WebhookSecrets
+    from koppeling.connections import Connection
+    from koppeling.credentials import WebhookSecrets
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 

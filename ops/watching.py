@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from ops import output, stack
+from ops.options import Json, StackName
 from ops.output import Exit
 
 if TYPE_CHECKING:
@@ -44,10 +45,8 @@ class Trouble(NamedTuple):
 
 
 def health(
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,  # noqa: FBT002 -- an option
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
 ) -> int:
     """Show the alarms, what waits in the queues, and which connections stand still or are behind.
 
@@ -78,10 +77,8 @@ def letters(
     discard: Annotated[  # noqa: FBT002 -- an option
         bool, typer.Option("--discard", help="Throw away those that nothing is lost with; never an order or import.")
     ] = False,
-    stack_name: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The CloudFormation stack; or in KOPPELING_STACK.")
-    ] = stack.DEFAULT,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,  # noqa: FBT002 -- an option
+    stack_name: StackName = stack.DEFAULT,
+    json: Json = False,  # noqa: FBT002 -- an option
 ) -> int:
     """Show the dead letters of all queues without moving them. Exit code 1 when there are any left.
 
