@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from koppeling import aws, connections, poll
 from koppeling.connections import Connections
+from koppeling.credentials import seal_credentials
 from koppeling.settings import settings
 from koppeling.table import Table
 from sandbox.benchmarks.meter import Meter
@@ -98,7 +99,7 @@ def _add(table_name: str, connection_id: str, ids: Sequence[str], polled: Collec
     def rows(one: str) -> list["WriteRequestTypeDef"]:
         own: dict[str, Any] = {"pk": {"S": connections.partition(one)}, "id": {"S": one}}
         if one in polled:
-            own["sealed_credentials"] = {"B": connections.seal_credentials(one, secrets)}
+            own["sealed_credentials"] = {"B": seal_credentials(one, secrets)}
         listed: dict[str, Any] = {"pk": {"S": connections.REGISTRY}, "sk": {"S": one}}
         return [{"PutRequest": {"Item": {**row, **own}}}, {"PutRequest": {"Item": listed}}]
 

@@ -23,7 +23,8 @@ from koppeling import (
     vault,
 )
 from koppeling.charts import load
-from koppeling.connections import Connection, Connections, Credentials, Stored
+from koppeling.connections import Connection, Connections, Stored
+from koppeling.credentials import Credentials, seal_credentials
 from koppeling.directory import Directory
 from koppeling.failures import Reason, Refused, Unavailable
 from koppeling.linking import choices
@@ -157,7 +158,7 @@ def _done(table: Table, connection: Connection, row: Row, attempts: int) -> Stat
     taken = replace(
         connection,
         activated_by=row["sk"],
-        sealed_credentials=connections.seal_credentials(connection.id, credentials),
+        sealed_credentials=seal_credentials(connection.id, credentials),
         paused=None if connection.paused and connection.paused.code in _OF_THE_KEY else connection.paused,
     )
     try:

@@ -1,7 +1,5 @@
 """The connection row: one shop tied to one administration, its profile and its sealed credentials."""
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -10,12 +8,12 @@ from datetime import date, datetime, timedelta
 from itertools import batched, islice
 from typing import Literal
 
-from koppeling import catalogue, clock, retention, vault
+from koppeling import catalogue, clock, retention
 from koppeling.booking.profile import Profile
+from koppeling.credentials import Credentials, WebhookSecrets, open_credentials, open_webhook
 from koppeling.failures import Reason, Refused
 from koppeling.mijnwebwinkel.client import Listing
 from koppeling.mijnwebwinkel.models import OrderStatus
-from koppeling.secret import Secret
 from koppeling.table import ConditionFailed, Key, Row, Table
 
 REGISTRY = "CONNECTIONS"
@@ -43,40 +41,6 @@ Stored = Literal[
     "activated_by",
 ]
 """The parts of a connection that change after it was made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A shop's own secrets. `salt` keys the hashes by which customers are remembered."""
-
-    shop_token: str
-    koppelsleutel: str
-    salt: str
-
-    def __post_init__(self) -> None:
-        """Whoever is handed one of these must not show it either."""
-        for name in ("shop_token", "koppelsleutel", "salt"):
-            object.__setattr__(self, name, Secret(getattr(self, name)))
-
-    def __repr__(self) -> str:
-        """Nothing: a traceback that prints locals must not print secrets."""
-        return "Credentials(…)"
-
-    def customer_key(self, email: str) -> str:
-        """The remembered form of an e-mail address: keyed, so that the table names nobody."""
-        return hmac.new(self.salt.encode(), email.strip().casefold().encode(), hashlib.sha256).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookSecrets:
-    """What a sender signs with: at most two secrets, newest first, and a key for senders that cannot sign."""
-
-    secrets: tuple[str, ...]
-    key: str
-
-    def __repr__(self) -> str:
-        """Nothing, as for `Credentials`."""
-        return "WebhookSecrets(…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,39 +91,16 @@ class Connection:
 
     def secrets_held(self) -> Credentials:
         """The same, for a pending connection with an empty koppelsleutel."""
-        opened = vault.unseal(self.id, "credentials", self.sealed_credentials)
-        return Credentials(str(opened["shop_token"]), str(opened["koppelsleutel"]), str(opened["salt"]))
+        return open_credentials(self.id, self.sealed_credentials)
 
     def webhook_secrets(self) -> WebhookSecrets:
         """What senders sign with, opened with KMS; the worker's role cannot."""
-        opened = vault.unseal(self.id, "webhook", self.sealed_webhook)
-        listed = opened["secrets"]
-        if not isinstance(listed, list):
-            raise TypeError("sealed webhook secrets are not a list")
-        return WebhookSecrets(tuple(str(secret) for secret in listed), str(opened["key"]))
+        return open_webhook(self.id, self.sealed_webhook)
 
 
 def new_id() -> str:
     """An id for a new connection."""
     return secrets.token_hex(8)
-
-
-def seal_credentials(connection_id: str, credentials: Credentials) -> bytes:
-    """The shop's secrets as they are stored."""
-    return vault.seal(
-        connection_id,
-        "credentials",
-        {
-            "shop_token": credentials.shop_token,
-            "koppelsleutel": credentials.koppelsleutel,
-            "salt": credentials.salt,
-        },
-    )
-
-
-def seal_webhook(connection_id: str, webhook: WebhookSecrets) -> bytes:
-    """The sender's secrets as they are stored."""
-    return vault.seal(connection_id, "webhook", {"secrets": list(webhook.secrets), "key": webhook.key})
 
 
 def partition(connection_id: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from koppeling import catalogue, clock
 from koppeling.booking.profile import Profile
-from koppeling.connections import Credentials
+from koppeling.credentials import Credentials
 from koppeling.directory import Directory
 from koppeling.failures import Refused, Unavailable, Unknown, Unsettled
 from koppeling.ledger import FREE, MINE, Lease, Mark

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from koppeling import clock, connections
-from koppeling.connections import Credentials
+from koppeling.credentials import Credentials
 from koppeling.snelstart import relaties
 from koppeling.snelstart.client import SnelStart
 from koppeling.snelstart.relaties import Customer

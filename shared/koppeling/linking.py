@@ -7,7 +7,8 @@ from typing import Final
 
 from koppeling import catalogue, clock, connections, links, onboard, partner
 from koppeling.booking.profile import Profile
-from koppeling.connections import Connection, Connections, Credentials, WebhookSecrets
+from koppeling.connections import Connection, Connections
+from koppeling.credentials import Credentials, WebhookSecrets, seal_credentials, seal_webhook
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.client import Shop
 from koppeling.onboard import Added
@@ -52,8 +53,8 @@ def begin(table: Table, name: str, shop_token: str, profile_toml: str | None) ->
         administration_id="",
         administration_name="",
         created_at=clock.iso(clock.now()),
-        sealed_credentials=connections.seal_credentials(connection_id, credentials),
-        sealed_webhook=connections.seal_webhook(connection_id, webhook),
+        sealed_credentials=seal_credentials(connection_id, credentials),
+        sealed_webhook=seal_webhook(connection_id, webhook),
         paused=catalogue.reason("koppeling-not-activated"),
         archived_listing=shop.archived_listing(),
     )

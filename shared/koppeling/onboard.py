@@ -10,7 +10,8 @@ from koppeling import catalogue, clock, connections, meter, neighbours, partner,
 from koppeling.booking.profile import Profile
 from koppeling.booking.suggest import misfits, suggest
 from koppeling.charts import load
-from koppeling.connections import Connection, Connections, Credentials, WebhookSecrets
+from koppeling.connections import Connection, Connections
+from koppeling.credentials import Credentials, WebhookSecrets, seal_credentials, seal_webhook
 from koppeling.directory import Directory
 from koppeling.failures import Failure, Refused, Unavailable
 from koppeling.messages import OrderMessage
@@ -86,8 +87,8 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
         administration_id=chart.company.administratie_identifier,
         administration_name=chart.company.administratie_naam,
         created_at=clock.iso(clock.now()),
-        sealed_credentials=connections.seal_credentials(connection_id, credentials),
-        sealed_webhook=connections.seal_webhook(connection_id, webhook),
+        sealed_credentials=seal_credentials(connection_id, credentials),
+        sealed_webhook=seal_webhook(connection_id, webhook),
         archived_listing=shop.archived_listing(),
         profile_checked_at=clock.iso(clock.now()),
     )
@@ -166,7 +167,7 @@ def resume(
         koppelsleutel=(koppelsleutel or old.koppelsleutel).strip(),
     )
     if credentials != old:
-        connection = replace(connection, sealed_credentials=connections.seal_credentials(connection.id, credentials))
+        connection = replace(connection, sealed_credentials=seal_credentials(connection.id, credentials))
     demand_scopes(credentials.koppelsleutel)
     with Workplace.open(table, connection) as place:
         _demand_same(connection, place)
@@ -186,7 +187,7 @@ def rotate(table: Table, connection: Connection) -> tuple[Connection, WebhookSec
     """
     old = connection.webhook_secrets()
     webhook = WebhookSecrets((new_secret(), old.secrets[0]), new_url_key())
-    changed = replace(connection, sealed_webhook=connections.seal_webhook(connection.id, webhook))
+    changed = replace(connection, sealed_webhook=seal_webhook(connection.id, webhook))
     Connections(table).save(changed, "sealed_webhook")
     return changed, webhook
 

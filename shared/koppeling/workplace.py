@@ -8,7 +8,8 @@ from koppeling import budget, catalogue, partner, telemetry
 from koppeling.allowance import LIMITS
 from koppeling.booking.suggest import misfits
 from koppeling.charts import Charts
-from koppeling.connections import Connection, Connections, Credentials
+from koppeling.connections import Connection, Connections
+from koppeling.credentials import Credentials
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable
 from koppeling.meter import Meter
 from koppeling.mijnwebwinkel.client import Shop

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.webhook import app
-from koppeling import clock, connections, poll, vault
+from koppeling import clock, poll, vault
 from koppeling.connections import Connections
+from koppeling.credentials import seal_credentials
 from koppeling.failures import Unavailable
 from koppeling.messages import OrderMessage
 from koppeling.orders import Orders
@@ -161,7 +162,7 @@ def test_trouble_at_one_stays_with_one(stage: Stage, pair: tuple[Connected, Conn
     """A connection whose koppelsleutel is refused stands still; the other one books on, with its own token."""
     a, b = pair
     wrong = replace(a.connection.credentials(), koppelsleutel="verlopen")
-    sealed = replace(a.connection, sealed_credentials=connections.seal_credentials(a.id, wrong))
+    sealed = replace(a.connection, sealed_credentials=seal_credentials(a.id, wrong))
     Connections(stage.table).save(sealed, "sealed_credentials")
     numbers = {one.id: stage.sale(one) for one in pair}
     for one in pair:
