@@ -1,9 +1,9 @@
-"""The vendors' OpenAPI documents, and what an exchange does that they do not say.
+"""The vendors' OpenAPI documents, as far as we use them, and what an exchange does that they do not say.
 
 Read stricter than they are written: a property or query parameter they do not name is a finding.
 """
 
-import os
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, Self, cast
 
-import yaml
 from jsonschema.exceptions import ValidationError
 from openapi_core import Config, OpenAPI
 from openapi_core.datatypes import RequestParameters
@@ -22,30 +21,10 @@ from tests.contract.differences import is_wall_clock
 from tests.contract.exchanges import Exchange
 from tests.contract.finding import Finding, Side
 
-FOLDER: Final = Path(__file__).parents[3] / "shared" / "reference"
-FILES: Final = {"snelstart": "snelstart-openapi.yaml", "mijnwebwinkel": "mijnwebwinkel-openapi.yaml"}
-REQUIRED: Final = os.environ.get("CI", "").casefold() == "true"
-"""In CI the documents must be there."""
+EXTRACTS: Final = Path(__file__).parent / "vendor"
+"""Of each document what is simulated here, as `tests.contract.extract` takes it out."""
 
 type Json = dict[str, Any]
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # in C where libyaml is there
-    """YAML whose dates stay text, as they are in JSON."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [resolver for resolver in resolvers if resolver[0] != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def missing() -> str:
-    """Why nothing can be checked here, "" when it can."""
-    absent = [name for name in FILES.values() if not (FOLDER / name).is_file()]
-    if not absent:
-        return ""
-    return f"The vendors' documents ({', '.join(absent)}) are not in ../shared/reference: nothing is checked."
 
 
 @dataclass
@@ -81,8 +60,8 @@ class Document:
 
     @classmethod
     def load(cls, api: Literal["snelstart", "mijnwebwinkel"]) -> Self:
-        """Read the document from the reference folder."""
-        raw: Json = yaml.load((FOLDER / FILES[api]).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 -- safe
+        """Read what was taken out of the document."""
+        raw: Json = json.loads((EXTRACTS / f"{api}.json").read_text(encoding="utf-8"))
         schemas = raw["components"]["schemas"]
         raw["components"]["schemas"] = {name: _plain(schema, raw) for name, schema in schemas.items()}
         raw["paths"] = _plain(raw["paths"], raw)
