@@ -151,10 +151,15 @@ def customers(stage: World, connected: Connected) -> list[Json]:
 
 def rows_of(stage: World, connection_id: str) -> list[dict[str, Any]]:
     """Every row the table holds under this connection, as DynamoDB tells them."""
+    return rows_under(stage, f"CONNECTION#{connection_id}")
+
+
+def rows_under(stage: World, pk: str) -> list[dict[str, Any]]:
+    """The rows of one partition, as DynamoDB tells them."""
     pages = stage.deployment.dynamodb.get_paginator("query").paginate(
         TableName=stage.deployment.outputs["TableName"],
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": f"CONNECTION#{connection_id}"}},
+        ExpressionAttributeValues={":pk": {"S": pk}},
     )
     return [row for page in pages for row in page["Items"]]
 
