@@ -10,3 +10,9 @@ def test_the_api_has_no_stage_beside_the_guarded_one() -> None:
     """
     assert [made["StageName"] for made in of_type("AWS::ApiGateway::Stage").values()] == ["v1"]
     assert [made["StageName"] for made in of_type("AWS::ApiGateway::Deployment").values() if "StageName" in made] == []
+
+
+def test_two_stacks_fit_in_one_account() -> None:
+    """No schedule has a name that another stack's has too: SAM's own is the same for all, and the second would fail."""
+    names = [made["Name"] for made in of_type("AWS::Scheduler::Schedule").values()]
+    assert names == [{"Fn::Sub": "${AWS::StackName}-nightly"}, {"Fn::Sub": "${AWS::StackName}-tick"}]
