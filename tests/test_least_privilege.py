@@ -44,7 +44,7 @@ RIGHTS = {
     "PollerRole": {
         f"{_STREAMS} | PollerLogs",
         f"{_TAKING} | PollQueue",
-        "sqs:SendMessage | BacklogQueue OrderQueue PollQueue",
+        "sqs:SendMessage | BacklogQueue OrderQueue PollQueue ScheduleDeadLetterQueue",
         f"{_ROWS} | ${{Table.Arn}}/index/due Table",
         "dynamodb:DeleteItem | Table",
         _OPEN_CREDENTIALS,

@@ -16,3 +16,20 @@ def test_two_stacks_fit_in_one_account() -> None:
     """No schedule has a name that another stack's has too: SAM's own is the same for all, and the second would fail."""
     names = [made["Name"] for made in of_type("AWS::Scheduler::Schedule").values()]
     assert names == [{"Fn::Sub": "${AWS::StackName}-nightly"}, {"Fn::Sub": "${AWS::StackName}-tick"}]
+
+
+def test_a_tick_that_the_poller_fails_at_is_a_dead_letter_while_it_is_worth_trying() -> None:
+    """The scheduler hands a tick to Lambda's own queue and is done: what becomes of it there is Lambda's to keep.
+
+    Without dead letters Lambda forgets it after its third attempt; without an age, hours of ticks that AWS did not let
+    run come all at once. Source: AWS Lambda's guide, "How Lambda handles errors and retries with asynchronous
+    invocation".
+    """
+    (poller,) = [made for name, made in of_type("AWS::Lambda::Function").items() if name == "PollerFunction"]
+    assert poller["DeadLetterConfig"] == {"TargetArn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
+    (handling,) = of_type("AWS::Lambda::EventInvokeConfig").values()
+    assert handling["FunctionName"] == {"Ref": "PollerFunction"}
+    assert (handling["MaximumRetryAttempts"], handling["MaximumEventAgeInSeconds"]) == (2, 900)
+    statements = of_type("AWS::IAM::Role")["PollerRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    (leaving,) = [each["Resource"] for each in statements if each.get("Sid") == "Dispatch"]
+    assert {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]} in leaving
