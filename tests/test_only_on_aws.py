@@ -1,5 +1,6 @@
 """What SAM adds to the template unasked, or AWS does with it, that the local AWS lets pass."""
 
+from tests.test_template import TEMPLATE
 from tests.transformed import of_type
 
 
@@ -33,3 +34,13 @@ def test_a_tick_that_the_poller_fails_at_is_a_dead_letter_while_it_is_worth_tryi
     statements = of_type("AWS::IAM::Role")["PollerRole"]["Policies"][0]["PolicyDocument"]["Statement"]
     (leaving,) = [each["Resource"] for each in statements if each.get("Sid") == "Dispatch"]
     assert {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]} in leaving
+
+
+def test_no_log_level_silences_the_metrics() -> None:
+    """Metrics are lines without a level, which Lambda takes for INFO: a level above it would end every alarm on ours.
+
+    Source: AWS Lambda's guide, "Log-level filtering".
+    """
+    formats = {made["LoggingConfig"]["LogFormat"] for made in of_type("AWS::Lambda::Function").values()}
+    assert formats == {"JSON"}
+    assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == ["DEBUG", "INFO"]
