@@ -142,18 +142,21 @@ class ActivationMessage:
 class ReconcileMessage:
     """Compare the orders of this connection up to and including the day `until` with the books, over `days` days.
 
-    `put_off`: how often that could not be done yet.
+    `put_off`: how often that could not be done yet. `not_before` (aware): where its time is later than SQS can hold a
+    message back; whoever gets it sooner sends it on.
     """
 
     connection_id: str
     until: date
     days: int
     put_off: int = 0
+    not_before: datetime | None = None
 
     def to_body(self) -> str:
         """The message as the queue carries it."""
         told = {"reconcile": self.until.isoformat(), "days": self.days, "put_off": self.put_off}
-        return json.dumps({"connection_id": self.connection_id, **told})
+        late = {"not_before": self.not_before.astimezone(UTC).isoformat()} if self.not_before else {}
+        return json.dumps({"connection_id": self.connection_id, **told, **late})
 
     @classmethod
     def from_body(cls, body: str) -> "ReconcileMessage":
@@ -164,7 +167,9 @@ class ReconcileMessage:
             raise _garbage("days")
         if not isinstance(put_off, int) or put_off < 0:
             raise _garbage("put_off")
-        return cls(_matching(fields, "connection_id", CONNECTION_ID), _day(fields, "reconcile"), days, put_off)
+        not_before = _moment(fields, "not_before") if "not_before" in fields else None
+        connection_id = _matching(fields, "connection_id", CONNECTION_ID)
+        return cls(connection_id, _day(fields, "reconcile"), days, put_off, not_before)
 
 
 def poll_queue_message(body: str) -> PollMessage | ActivationMessage | ReconcileMessage:

@@ -1,5 +1,6 @@
 """Every night each connection is compared with its books, and what came of it is kept."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -25,7 +26,11 @@ _LOOK_BACK_DAYS = 15
 _MOST_KEPT = 50
 _MOST_TIMES = 12
 _APART_SECONDS = 2.0
+"""So of the poller's ten places some four compare, and polls have the rest; of ten thousand the last begins at nine."""
+
 _AGAIN_SECONDS, _LONGEST_SECONDS = 300.0, 900.0
+"""The longest is SQS's own."""
+
 _RUN_SECONDS = 100.0
 """Of the poller's two minutes."""
 
@@ -66,10 +71,17 @@ class Kept:
 
 
 def dispatch(table: Table, poll_queue_url: str) -> int:
-    """Queue a comparison per connection, some seconds apart. How many."""
-    until = clock.now().astimezone(clock.AMSTERDAM).date() - timedelta(days=1)
-    messages = (ReconcileMessage(one, until, DAYS) for one in Connections(table).all_ids())
-    return queues.send_reconciles(poll_queue_url, messages, apart=_APART_SECONDS)
+    """Queue a comparison per connection, some seconds apart, however many there are. How many."""
+    now = clock.now()
+    until = now.astimezone(clock.AMSTERDAM).date() - timedelta(days=1)
+
+    def messages() -> Iterator[tuple[ReconcileMessage, float]]:
+        for index, one in enumerate(Connections(table).all_ids()):
+            wait = index * _APART_SECONDS
+            later = now + timedelta(seconds=wait) if wait > _LONGEST_SECONDS else None
+            yield ReconcileMessage(one, until, DAYS, not_before=later), wait
+
+    return queues.send_reconciles(poll_queue_url, messages())
 
 
 def carry_out(table: Table, message: ReconcileMessage, poll_queue_url: str) -> Kept | None:
@@ -77,7 +89,12 @@ def carry_out(table: Table, message: ReconcileMessage, poll_queue_url: str) -> K
 
     None when there is nothing to compare or it was put off: no room in SnelStart's limits, which live orders go before,
     a side that does not answer, or too many orders for the time there is, which next time are half as many days.
+    Also where its time has not come: it is sent on.
     """
+    early = (message.not_before - clock.now()).total_seconds() if message.not_before else 0.0
+    if early >= 1.0:
+        queues.send_reconciles(poll_queue_url, [(message, min(early, _LONGEST_SECONDS))])
+        return None
     connection = Connections(table).get(message.connection_id)
     if connection is None or connection.paused or connection.pending:
         return None
@@ -166,5 +183,6 @@ def _put_off(message: ReconcileMessage, unavailable: Unavailable, poll_queue_url
     days = max(1, message.days // 2) if in_vain else message.days
     wait = unavailable.retry_after if isinstance(unavailable, Throttled) else None
     again = ReconcileMessage(message.connection_id, message.until, days, message.put_off + 1)
-    queues.send_reconciles(poll_queue_url, [again], seconds=min(max(wait or 0.0, _AGAIN_SECONDS), _LONGEST_SECONDS))
+    seconds = min(max(wait or 0.0, _AGAIN_SECONDS), _LONGEST_SECONDS)
+    queues.send_reconciles(poll_queue_url, [(again, seconds)])
     logger.info("reconciliation put off", extra=named)

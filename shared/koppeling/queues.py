@@ -71,13 +71,18 @@ def send_polls(queue_url: str, connection_ids: Sequence[str], per_second: int) -
     return _send(queue_url, polls)
 
 
-def send_reconciles(
-    queue_url: str, messages: Iterable[ReconcileMessage], seconds: float = 0.0, apart: float = 0.0
-) -> int:
-    """Queue comparisons with the books after this long, each a little after the one before; how many."""
+def send_reconciles(queue_url: str, messages: Iterable[tuple[ReconcileMessage, float]]) -> int:
+    """Queue comparisons with the books, each after so many seconds; how many.
+
+    Of a wait that SQS cannot hold a message back for, what is left over whole such waits: so each comes at a moment of
+    its own, and is sent on.
+    """
     return _send(
         queue_url,
-        ((one.to_body(), one.connection_id, round(seconds + index * apart)) for index, one in enumerate(messages)),
+        (
+            (one.to_body(), one.connection_id, round(wait if wait <= _LONGEST_DELAY else wait % _LONGEST_DELAY))
+            for one, wait in messages
+        ),
     )
 
 

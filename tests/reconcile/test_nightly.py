@@ -1,14 +1,17 @@
 """Every night: a message per connection, an outcome that is kept and shown, and nothing that live orders would miss."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from koppeling import nightly
+from koppeling import clock, nightly, queues
+from koppeling.connections import REGISTRY
 from koppeling.messages import ReconcileMessage, poll_queue_message
 from koppeling.nightly import Kept
 from koppeling.onboard import pause
+from koppeling.table import Key
 from tests.exactly_once.rig import AMSTERDAM
 from tests.reconcile.planting import PLANTED
 from tests.reconcile.shop import Shop
@@ -17,8 +20,8 @@ from tests.regimes.winkel import days_ago, on
 YESTERDAY = datetime.now(AMSTERDAM).date() - timedelta(days=1)
 
 
-def _message(shop: Shop, **changes: int) -> ReconcileMessage:
-    return ReconcileMessage(shop.connected.id, YESTERDAY, **({"days": 35} | changes))
+def _message(shop: Shop, *, days: int = 35, put_off: int = 0) -> ReconcileMessage:
+    return ReconcileMessage(shop.connected.id, YESTERDAY, days, put_off)
 
 
 def _night(shop: Shop, **changes: int) -> Kept | None:
@@ -116,9 +119,44 @@ def test_a_message_per_connection(shop: Shop) -> None:
     assert _message(shop) in _received(shop, seconds=3)
 
 
+def test_ten_thousand_comparisons_come_one_after_the_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are to come later than SQS can hold a message back: else they came all at once, before polls."""
+    monkeypatch.setattr(nightly, "_APART_SECONDS", 1000.0)
+    monkeypatch.setattr(queues, "_LONGEST_DELAY", 1)
+    ids = [f"00000000000000{index:02x}" for index in range(3)]
+    for one in ids:
+        shop.stage.table.put({"pk": REGISTRY, "sk": one})
+    began = clock.now()
+    try:
+        nightly.dispatch(shop.stage.table, shop.stage.backlog_url)
+    finally:
+        for one in ids:
+            shop.stage.table.delete(Key(REGISTRY, one))
+    found = {each.connection_id: each for each in _received(shop, seconds=3) if isinstance(each, ReconcileMessage)}
+    waits = [(each.not_before or began) - began for each in (found[one] for one in ids)]
+    assert [round(wait.total_seconds(), -2) for wait in waits] == [0, 1000, 2000]
+
+
+def test_a_comparison_that_comes_too_early_goes_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked before its time, and the message is as it was; at its time it is done."""
+    shop.sale()
+    monkeypatch.setattr(nightly, "_LONGEST_SECONDS", 0.0)
+    soon = replace(_message(shop), not_before=clock.now() + timedelta(hours=1))
+    assert nightly.carry_out(shop.stage.table, soon, shop.stage.backlog_url) is None
+    assert _received(shop, seconds=1) == [soon]
+    due = replace(soon, not_before=clock.now())
+    assert nightly.carry_out(shop.stage.table, due, shop.stage.backlog_url) is not None
+
+
 def test_a_garbled_message_names_its_field() -> None:
     """Its content is not repeated."""
     good = json.loads(ReconcileMessage("00112233445566aa", YESTERDAY, 35).to_body())
-    for field, value in (("reconcile", "gisteren"), ("days", 0), ("put_off", -1), ("connection_id", "x")):
+    for field, value in (
+        ("reconcile", "gisteren"),
+        ("days", 0),
+        ("put_off", -1),
+        ("not_before", "straks"),
+        ("connection_id", "x"),
+    ):
         with pytest.raises(ValueError, match=field):
             poll_queue_message(json.dumps(good | {field: value}))
