@@ -18,6 +18,9 @@ _LIFETIME = timedelta(hours=6)
 _IN_MEMORY_SECONDS = 300.0
 _OLD_ENOUGH_TO_DOUBT = timedelta(seconds=30)
 
+MOST_HELD = 100
+"""Administrations that a process remembers. One of 300 accounts takes 0.6 MB, and it may work for thousands."""
+
 _memory: dict[str, tuple[float, "Known"]] = {}
 _loading: dict[str, Lock] = {}
 _lock = Lock()
@@ -74,7 +77,7 @@ class Charts:
                 self._store(known)
                 if self.on_read:
                     self.on_read(known.chart)
-            _memory[self.connection_id] = (time.monotonic() + _IN_MEMORY_SECONDS, known)
+            _remember(self.connection_id, known)
             return known
 
     def _key(self) -> Key:
@@ -95,6 +98,17 @@ class Charts:
         key = self._key()
         packed = zlib.compress(known.chart.to_json().encode())
         self.table.put({"pk": key.pk, "sk": key.sk, "chart": packed, "read_at": clock.iso(known.read_at)})
+
+
+def _remember(connection_id: str, known: Known) -> None:
+    with _lock:
+        now = time.monotonic()
+        # In the order in which they expire, because each goes to the end.
+        for one in [one for one, (expires, _) in _memory.items() if expires <= now or one == connection_id]:
+            del _memory[one]
+        while len(_memory) >= MOST_HELD:
+            del _memory[next(iter(_memory))]
+        _memory[connection_id] = (now + _IN_MEMORY_SECONDS, known)
 
 
 def load(snelstart: SnelStart) -> Chart:
