@@ -25,6 +25,7 @@ from koppeling import (
 from koppeling.charts import load
 from koppeling.connections import Connection, Connections, Stored
 from koppeling.credentials import Credentials, seal_credentials
+from koppeling.deadline import Deadline
 from koppeling.directory import Directory
 from koppeling.failures import Reason, Refused, Unavailable
 from koppeling.linking import choices
@@ -45,6 +46,9 @@ _DELETE_PROVEN_AFTER: Final = 5
 """How often the stored key may still be taken after SnelStart said the connection is gone: some three minutes."""
 
 _LONGEST_PROBLEM: Final = 300
+
+_READ_SECONDS: Final = 100.0
+"""Of the poller's two minutes, for the administration's customers: one with more is gone on with by the next try."""
 
 _OF_THE_KEY: Final = frozenset(
     {"koppeling-not-activated", "snelstart-key-refused", "snelstart-scope-missing", "snelstart-disconnected"}
@@ -196,7 +200,7 @@ def _complete(
     with Workplace.open(table, taken) as place:
         place.meter.owe(asked.made)
         place.charts.keep(chart)
-        Directory(table, taken.id, credentials, place.snelstart).read_whole()
+        Directory(table, taken.id, credentials, place.snelstart).read_whole(Deadline.after(_READ_SECONDS))
     changed: tuple[Stored, ...] = (
         *("profile", "profile_problems", "profile_checked_at", "administration"),
         *("sealed_credentials", "activated_by", "status", "paused"),

@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import batched
 
 from koppeling import clock, connections
 from koppeling.credentials import Credentials
+from koppeling.deadline import Deadline
 from koppeling.snelstart import relaties
 from koppeling.snelstart.client import SnelStart
 from koppeling.snelstart.relaties import Customer
@@ -30,6 +32,9 @@ _CROWD = 400
 
 _CROWDED = timedelta(minutes=15)
 _WRITERS = 10
+_ROWS = 100
+_KEEP_SECONDS = 20.0
+"""For one more page of a slow SnelStart, and for writing down how far it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +51,26 @@ class Directory:
         partition = connections.partition(self.connection_id)
         return Key(partition, f"CUSTOMER#{self.credentials.customer_key(who)}")
 
-    def read_whole(self) -> int:
-        """Read all relaties, 500 a call, and remember the customers among them; how many those are."""
+    def read_whole(self, deadline: Deadline | None = None) -> int:
+        """Read all relaties, 500 a call, and remember the customers among them; how many those are.
+
+        `Unavailable` when `deadline` is near; the next reading has only the rest to write.
+        """
         began = clock.now()
-        remembered = self._remember(relaties.customers(self.snelstart))
+        remembered = self._remember(relaties.customers(self.snelstart), deadline)
         self._advance(began)
         return remembered
 
-    def read_changes(self) -> int:
-        """Remember the customers that were made or changed since the last reading; how many those are."""
+    def read_changes(self, deadline: Deadline | None = None) -> int:
+        """Remember the customers that were made or changed since the last reading; how many those are.
+
+        `Unavailable` as `read_whole`.
+        """
         since = self._read_until()
         if since is None:
-            return self.read_whole()
+            return self.read_whole(deadline)
         began = clock.now()
-        remembered = self._remember(relaties.modified_since(self.snelstart, since - _OVERLAP))
+        remembered = self._remember(relaties.modified_since(self.snelstart, since - _OVERLAP), deadline)
         self._advance(began)
         return remembered
 
@@ -82,13 +93,18 @@ class Directory:
             self._advance(began, crowd=crowd)
         return relaties.oldest(found, email)
 
-    def _remember(self, found: Iterable[Customer]) -> int:
+    def _remember(self, found: Iterable[Customer], deadline: Deadline | None = None) -> int:
         by_email: dict[str, list[Customer]] = defaultdict(list)
         for customer in found:
             by_email[customer.email].append(customer)
+            _demand_time(deadline)
         by_email.pop("", None)
         with ThreadPoolExecutor(_WRITERS) as writers:
-            list(writers.map(self._remember_one, by_email, by_email.values()))
+            for emails in batched(by_email, _ROWS, strict=False):
+                _demand_time(deadline)
+                known = self.table.get_many([self.key(email) for email in emails])
+                new = [email for email in emails if self.key(email) not in known]
+                list(writers.map(self._remember_one, new, [by_email[email] for email in new]))
         return len(by_email)
 
     def _remember_one(self, email: str, customers: list[Customer]) -> None:
@@ -111,3 +127,8 @@ class Directory:
     def _advance(self, until: datetime, *, crowd: bool = False) -> None:
         quiet = {"crowded_until": clock.iso(until + _CROWDED)} if crowd else {}
         self.table.update(self._place(), {"until": clock.iso(until), **quiet})
+
+
+def _demand_time(deadline: Deadline | None) -> None:
+    if deadline:
+        deadline.demand(_KEEP_SECONDS)

@@ -181,9 +181,9 @@ class _Importer:
         place, began = self.place, clock.iso(clock.now())
         directory = Directory(place.table, place.connection.id, place.credentials, place.snelstart)
         if run.customers_at:
-            directory.read_changes()
+            directory.read_changes(self.deadline)
         else:
-            directory.read_whole()
+            directory.read_whole(self.deadline)
         return self._saved(replace(run, customers_at=began))
 
     def _page(self, run: Run) -> Run:
