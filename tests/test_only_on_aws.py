@@ -1,5 +1,7 @@
 """What SAM adds to the template unasked, or AWS does with it, that the local AWS lets pass."""
 
+import pytest
+
 from tests.test_template import TEMPLATE
 from tests.transformed import of_type
 
@@ -44,3 +46,19 @@ def test_no_log_level_silences_the_metrics() -> None:
     formats = {made["LoggingConfig"]["LogFormat"] for made in of_type("AWS::Lambda::Function").values()}
     assert formats == {"JSON"}
     assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == ["DEBUG", "INFO"]
+
+
+@pytest.mark.parametrize("name", ["WorkerFunction", "PollerFunction"])
+def test_a_message_may_come_back_more_than_sixteen_times(name: str) -> None:
+    """A step of an import sends the next one, an order that is put off itself: Lambda takes that for a runaway.
+
+    Unless told otherwise it stops what comes of the sixteenth message in a row, and leaves a dead letter. Source: AWS
+    Lambda's guide, "Use Lambda recursive loop detection to prevent infinite loops".
+    """
+    assert of_type("AWS::Lambda::Function")[name]["RecursiveLoop"] == "Allow"
+
+
+def test_who_answers_the_world_may_not_run_in_circles() -> None:
+    """The functions behind the API send on and are done."""
+    functions = of_type("AWS::Lambda::Function")
+    assert {name for name, made in functions.items() if "RecursiveLoop" in made} == {"PollerFunction", "WorkerFunction"}
