@@ -23,6 +23,7 @@ _SETTINGS: Final = {
     "MIJNWEBWINKEL_API_URL": "MijnwebwinkelApiUrl",
     "SNELSTART_API_URL": "SnelStartApiUrl",
     "SNELSTART_AUTH_URL": "SnelStartAuthUrl",
+    "SETTLE_SECONDS": "SettleSeconds",
 }
 """The environment variable of `koppeling.settings`, and the stack's output or parameter that holds its value."""
 

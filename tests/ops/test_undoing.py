@@ -11,10 +11,12 @@ import pytest
 from koppeling import importing
 from koppeling.deadline import Deadline
 from koppeling.messages import ImportMessage
+from koppeling.settings import settings
 from koppeling.table import table
+from ops.stack import find
 from sandbox.orders import generate
 from tests.exactly_once.rig import AMSTERDAM
-from tests.ops.conftest import Koppeling
+from tests.ops.conftest import STACK, Deployed, Koppeling
 from tests.ops.desk import Books
 
 _TODAY = datetime.now(AMSTERDAM).date().isoformat()
@@ -112,3 +114,11 @@ def test_an_order_nobody_knows_is_said(books: Books) -> None:
 def test_what_cannot_be_meant_is_exit_code_2(koppeling: Koppeling, arguments: tuple[str, ...]) -> None:
     """Nothing or two things named, a day that is none, a number that is none."""
     assert koppeling("undo", "0123456789abcdef", *arguments).code == 2
+
+
+def test_the_command_waits_as_long_as_the_deployment_says(stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SettleSeconds` is the stack's: a command that sent a credit again sooner than that might book it twice."""
+    assert stack.outputs
+    monkeypatch.setenv("SETTLE_SECONDS", "7")
+    find(STACK)
+    assert settings().settle_seconds == 120
