@@ -120,9 +120,9 @@ class Table:
             yield Key(row["pk"], row["sk"])
 
     def get_many(self, keys: list[Key]) -> dict[Key, Row]:
-        """The rows that exist among up to 100 keys, read consistently."""
+        """The rows that exist among up to 100 keys, read consistently; a key may stand there twice."""
         found: dict[Key, Row] = {}
-        wanted = [key.wire() for key in keys]
+        wanted = [key.wire() for key in dict.fromkeys(keys)]
         while wanted:
             answer = self._call("batch_get_item", RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}})
             for wire in _part(answer, "Responses").get(self._name, []):

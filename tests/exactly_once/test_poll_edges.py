@@ -14,6 +14,7 @@ from koppeling.connections import Connections
 from koppeling.cursor import Cursor
 from koppeling.failures import Unavailable
 from koppeling.mijnwebwinkel.client import Placed, Shop, Window
+from koppeling.orders import Orders
 from tests.exactly_once.crashes import Crash, When, wire
 from tests.exactly_once.lanes import POLL, Lanes, lanes
 from tests.exactly_once.rig import AMSTERDAM, Connected, Stage, order
@@ -325,3 +326,11 @@ def test_what_sqs_never_takes_is_told(stage: Stage, played: Lanes) -> None:
         queues.send_polls(stage.queue_url, [f"{number:016x}" for number in range(20)], per_second=12)
     assert len(played.waiting) == 9
     assert played.batches == 3
+
+
+def test_an_order_that_falls_due_twice_while_it_is_read_is_looked_up_once(stage: Stage, connected: Connected) -> None:
+    """A due time that moves between two pages of the index shows its order on both; DynamoDB takes no key twice."""
+    number = stage.sale(connected)
+    stage.deliver(connected, number)
+    known = Orders(stage.table, connected.id).known([number, number])
+    assert list(known) == [number]
