@@ -1,7 +1,7 @@
 """The connection row: one shop tied to one administration, its profile and its sealed credentials."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -19,6 +19,7 @@ from koppeling.table import ConditionFailed, Key, Row, Table
 REGISTRY = "CONNECTIONS"
 REMOVED = "REMOVED"
 _ROWS = 100
+_TRIES = 5
 
 RUNS_END = timedelta(minutes=10)
 """After which no function is at work any more that read a connection's row before it was removed."""
@@ -225,6 +226,27 @@ class Connections:
             {name: row[name] for name in names},
             condition="attribute_exists(#sealed_credentials)",
         )
+
+    def change(self, connection_id: str, made: Callable[[Connection], Connection], *names: Stored) -> Connection:
+        """Write these parts, the profile among them, as `made` makes them of the connection as it is right now.
+
+        Two that change a profile at one moment both have their way. `ConditionFailed` when the connection is gone.
+        """
+        row: Row = {}
+        for _ in range(_TRIES):
+            row = self._table.get(_key(connection_id)) or {}
+            if not row:
+                break
+            before = _read(row)
+            after = made(before)
+            if after == before:
+                return before
+            written, as_read = _write(after), {"profile_before": row["profile"]}
+            values: Row = {name: written[name] for name in names}
+            unchanged = "#profile = :profile_before"
+            with suppress(ConditionFailed):
+                return _read(self._table.update(_key(connection_id), values, condition=unchanged, given=as_read))
+        raise ConditionFailed(row)
 
     def renew(self, connection: Connection, before: Connection, *names: Stored) -> None:
         """Write these parts with new secrets. `ConditionFailed` when the secrets are others than `before` had.

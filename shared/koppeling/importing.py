@@ -61,11 +61,15 @@ def start(table: Table, connection: Connection, first: date, last: date | None =
     """
     today = clock.now().astimezone(clock.AMSTERDAM).date()
     last = min(last or today, today)
-    profile = connection.profile.with_import(first, last)
-    if profile != connection.profile:
-        connection, known = replace(connection, profile=profile), Connections(table)
-        onboard.twice(known, connection)
-        known.save(connection, "profile")
+    known = Connections(table)
+
+    def opened(now: Connection) -> Connection:
+        new = replace(now, profile=now.profile.with_import(first, last))
+        if new != now:
+            onboard.twice(known, new)
+        return new
+
+    connection = known.change(connection.id, opened, "profile")
     run = Imports(table, connection.id).start(first, last)
     go_on(connection, run)
     return run

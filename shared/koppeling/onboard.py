@@ -122,17 +122,22 @@ def profile_for(chart: Chart, statuses: ShopStatuses, today: date, toml: str | N
 
 def change_profile(table: Table, connection: Connection, toml: str) -> Connection:
     """Replace the profile by `toml` over the present one, when it fits the administration."""
-    profile = connection.profile.changed_by(toml)
     with Workplace.open(table, connection) as place:
         chart = load(place.snelstart)
-    problems = misfits(profile, chart, ShopStatuses(connection.statuses))
-    if problems:
-        raise ProfileProblems(problems)
-    changed = replace(connection, profile=profile, profile_problems=(), profile_checked_at=clock.iso(clock.now()))
-    twice(Connections(table), changed)
-    Connections(table).save(changed, "profile", "profile_problems", "profile_checked_at")
+    known = Connections(table)
+
+    def changed(now: Connection) -> Connection:
+        profile = now.profile.changed_by(toml)
+        problems = misfits(profile, chart, ShopStatuses(now.statuses))
+        if problems:
+            raise ProfileProblems(problems)
+        new = replace(now, profile=profile, profile_problems=(), profile_checked_at=clock.iso(clock.now()))
+        twice(known, new)
+        return new
+
+    stored = known.change(connection.id, changed, "profile", "profile_problems", "profile_checked_at")
     place.charts.keep(chart)
-    return Connections(table).get(connection.id) or changed
+    return stored
 
 
 def check_profile(table: Table, connection: Connection) -> Connection:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from koppeling import importing, onboard, transport
-from koppeling.connections import Connections
+from koppeling.connections import Connection, Connections
 from koppeling.deadline import Deadline
 from koppeling.imports import Imports, Run
 from koppeling.messages import ImportMessage
@@ -166,3 +166,49 @@ def test_a_customer_that_snelstart_no_longer_takes_is_looked_for_before_another_
     assert _ended(stage, connected).state == "done"
     assert stage.calls(connected)["POST /relaties"] == made
     demand_paid(stage, connected, first, second)
+
+
+@pytest.mark.parametrize("written", ["payment_term_days = 30\n"])
+def test_a_profile_changed_during_an_import_takes_none_of_its_orders(
+    stage: Stage, connected: Connected, written: str
+) -> None:
+    """From a file of before the import began, or by somebody who read the connection then: what was asked is booked."""
+    today = datetime.now(AMSTERDAM).date()
+    before = onboard.change_profile(stage.table, connected.connection, f"start_date = {today}\n")
+    numbers = history(stage, connected, 3, days=1)
+    run = importing.start(stage.table, before, today - timedelta(days=30), today - timedelta(days=1))
+    changed = onboard.change_profile(stage.table, before, written.format(today=today))
+    while importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(58)):
+        stage.room_again(connected)
+    demand_paid(stage, connected, *numbers)
+    assert changed.profile.payment_term_days == (30 if "term" in written else before.profile.payment_term_days)
+    assert changed.profile.begins == (today if "imported" in written else today - timedelta(days=30))
+
+
+def test_an_import_that_begins_leaves_what_was_changed_in_the_profile_meanwhile(
+    stage: Stage, connected: Connected
+) -> None:
+    """The connection was read before somebody else chose another term: both are in the profile then."""
+    today = datetime.now(AMSTERDAM).date()
+    before = onboard.change_profile(stage.table, connected.connection, f"start_date = {today}\n")
+    onboard.change_profile(stage.table, before, "payment_term_days = 30\n")
+    importing.start(stage.table, before, today - timedelta(days=30), today - timedelta(days=9))
+    stored = Connections(stage.table).get(connected.id)
+    assert stored is not None
+    assert (stored.profile.payment_term_days, len(stored.profile.imported)) == (30, 1)
+
+
+def test_two_that_change_a_profile_at_one_moment_both_have_their_way(stage: Stage, connected: Connected) -> None:
+    """What one of them stored while the other was about to store his is in what that one then stores."""
+    known, today = Connections(stage.table), datetime.now(AMSTERDAM).date()
+    onboard.change_profile(stage.table, connected.connection, f"start_date = {today}\n")
+    first = iter((True, False))
+
+    def other_term(now: Connection) -> Connection:
+        if next(first):
+            importing.start(stage.table, connected.connection, today - timedelta(days=30), today - timedelta(days=9))
+        return replace(now, profile=now.profile.changed_by("payment_term_days = 30\n"))
+
+    stored = known.change(connected.id, other_term, "profile")
+    assert stored == known.get(connected.id)
+    assert (stored.profile.payment_term_days, len(stored.profile.imported)) == (30, 1)
