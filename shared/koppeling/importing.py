@@ -96,6 +96,8 @@ def step(table: Table, message: ImportMessage, deadline: Deadline) -> Later | No
     if connection.paused:
         held.save(replace(held.run, reason=catalogue.reason("koppeling-paused")), release=True)
         return Later(_PAUSED_SECONDS, anew=True)
+    # It was asked for with its days: a profile that was written since closes them for others only.
+    connection = replace(connection, profile=connection.profile.with_import(held.run.start, held.run.end))
     try:
         return _stepped(table, connection, held, deadline)
     finally:

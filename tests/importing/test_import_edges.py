@@ -168,7 +168,7 @@ def test_a_customer_that_snelstart_no_longer_takes_is_looked_for_before_another_
     demand_paid(stage, connected, first, second)
 
 
-@pytest.mark.parametrize("written", ["payment_term_days = 30\n"])
+@pytest.mark.parametrize("written", ["start_date = {today}\nimported = []\n", "payment_term_days = 30\n"])
 def test_a_profile_changed_during_an_import_takes_none_of_its_orders(
     stage: Stage, connected: Connected, written: str
 ) -> None:
