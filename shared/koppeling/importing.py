@@ -22,7 +22,7 @@ from koppeling.claim import Busy, LeaseLost
 from koppeling.connections import Connection, Connections
 from koppeling.deadline import Deadline
 from koppeling.directory import Directory
-from koppeling.failures import ConnectionRefused, Throttled, Unavailable, Unsettled
+from koppeling.failures import ConnectionRefused, Refused, Throttled, Unavailable, Unsettled
 from koppeling.imports import Counts, Held, Imports, Open, Run, age
 from koppeling.job import Job, Later
 from koppeling.messages import ImportMessage, OrderMessage, order_number
@@ -57,8 +57,11 @@ def start(table: Table, connection: Connection, first: date, last: date | None =
     """Begin an import of the orders placed from `first` up to and including `last` (today, unless told).
 
     The connection's profile goes with it: what was too old to book no longer is, and no other day is opened. `Refused`
-    where a connection that is gone may have booked those days under other numbers.
+    where a connection that is gone may have booked those days under other numbers, and for one that is pending: it gets
+    its start date only once it is approved.
     """
+    if connection.pending:
+        raise Refused(catalogue.reason("koppeling-not-activated"))
     today = clock.now().astimezone(clock.AMSTERDAM).date()
     last = min(last or today, today)
     known = Connections(table)
