@@ -96,7 +96,7 @@ class Job:
 
         `of`: the number of the order that a credit order waits for.
         """
-        given_up = waited_too_long(order, of)
+        given_up = waited_too_long(order, self.waits_since(), of)
         if given_up:
             self.claim.skip(given_up, seen=fingerprint(order))
             return False

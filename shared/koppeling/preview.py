@@ -7,7 +7,7 @@ to SnelStart are counted, as everybody's are.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from itertools import batched
 from typing import Any
 
@@ -270,7 +270,9 @@ def _as(seen: Preview, outcome: Outcome, invoice: Invoice) -> Preview:
 
 
 def _waiting(order: Order, seen: Preview, reason: Reason, of: str = "") -> Preview:
-    given_up = waited_too_long(order, of)
+    waited_since = seen.row.first_waited_at if seen.row else None
+    since = datetime.fromisoformat(waited_since) if waited_since else clock.now()
+    given_up = waited_too_long(order, since, of)
     if given_up:
         return replace(seen, outcome="skip", reason=given_up)
     return replace(seen, outcome="waiting", reason=reason)

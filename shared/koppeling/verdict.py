@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 
 from koppeling import backoff, catalogue, clock, queues
 from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide, taken_back
@@ -53,9 +54,12 @@ def _statuses(place: Workplace, status: int) -> ShopStatuses:
     return ShopStatuses(listed)
 
 
-def waited_too_long(order: Order, of: str = "") -> Reason | None:
-    """Why an order is asked no more, once it has waited for long enough. `of`: what a credit order waits for."""
-    if clock.now() - order.placed_at <= backoff.WAITING_GIVEN_UP:
+def waited_too_long(order: Order, since: datetime, of: str = "") -> Reason | None:
+    """Why an order is asked no more, once it has waited for long enough: from when it was placed.
+
+    `of`: what a credit order waits for, from `since`. One of long ago finds its original under way as it is imported.
+    """
+    if clock.now() - (max(order.placed_at, since) if of else order.placed_at) <= backoff.WAITING_GIVEN_UP:
         return None
     days = backoff.WAITING_GIVEN_UP.days
     if of:

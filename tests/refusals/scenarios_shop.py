@@ -135,7 +135,10 @@ def _credit_waits(scene: Scene) -> Reason:
 def _credit_waited_too_long(scene: Scene) -> Reason:
     sale = thing(currency="USD")
     scene.refused(sale)
-    return scene.skipped(_credit(str(sale["number"])) | on(days_ago(91)))
+    credit = _credit(str(sale["number"])) | on(days_ago(91))
+    scene.waiting(credit)
+    scene.stage.time_passes(scene.home, 91 * 86_400)
+    return scene.skipped(credit)
 
 
 SCENARIOS: Mapping[str, Scenario] = {

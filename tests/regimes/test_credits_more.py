@@ -287,9 +287,17 @@ def test_a_refusal_that_newer_reference_data_cures(stage: Stage, later: Callable
 
 
 def test_a_credit_order_that_waited_too_long(stage: Stage, home: Connected) -> None:
-    """After ninety days of waiting for its original it is skipped with a reason about that, not about its payment."""
+    """After ninety days of waiting for its original it is skipped with a reason about that, not about its payment.
+
+    However old it was when it came: a history that is imported begins to wait then.
+    """
     number = run(stage, home, thing(currency="USD"))
-    credit = run(stage, home, credit_of(number, line(paid("121.00")), **WHOLE, **on(days_ago(91))))
+    stage.place(home, raw := credit_of(number, line(paid("121.00")), **WHOLE, **on(days_ago(91))))
+    credit = str(raw["number"])
+    stage.deliver(home, credit)
+    assert state(stage, home, credit) == ("waiting", "shop-credit-waits")
+    stage.time_passes(home, 91 * 86_400)
+    stage.deliver(home, credit)
     assert state(stage, home, credit) == ("skipped", "shop-credit-waited-too-long")
     assert f"bestelling {number}" in told(stage, home, credit)
 
