@@ -17,7 +17,7 @@ from koppeling.job import Effect, Job, Later
 from koppeling.mijnwebwinkel.models import Order
 from koppeling.sending import look_for_earlier_invoice, send_sale
 from koppeling.settling import settle, settled_in_batch
-from koppeling.verdict import verdict_on
+from koppeling.verdict import queue_orders, verdict_on
 
 _OPERATORS = frozenset({"snelstart-subscription-key-refused", "shop-access-refused"})
 """Refusals that may be of a secret the operator has renewed meanwhile: read it anew."""
@@ -103,6 +103,8 @@ def _book(job: Job) -> bool:
     if isinstance(verdict, Waiting):
         job.wait(order, verdict.reason)
         return False
+    # Those that came before it found nothing to take back and were skipped; an import reads none of other days.
+    queue_orders(job.place, order.credit_order_numbers, history=job.message.cause == "import")
     profile = job.connection.profile
     send_sale(job, order, lambda chart, day: plan(order, profile, chart, paid, booked_on=day))
     return True

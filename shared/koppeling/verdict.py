@@ -8,7 +8,7 @@ from koppeling import backoff, catalogue, clock, queues
 from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide, taken_back
 from koppeling.connections import Connections
 from koppeling.failures import Reason
-from koppeling.messages import OrderMessage
+from koppeling.messages import Cause, OrderMessage
 from koppeling.mijnwebwinkel.models import Order, Payments, ShopStatuses
 from koppeling.settings import settings
 from koppeling.workplace import Workplace
@@ -67,7 +67,10 @@ def waited_too_long(order: Order, since: datetime, of: str = "") -> Reason | Non
     return catalogue.reason("shop-unpaid-too-long", days=days)
 
 
-def queue_orders(place: Workplace, numbers: Iterable[str]) -> None:
-    """Queue orders that another order led to. `Unavailable` when SQS does not take them."""
-    messages = [OrderMessage(place.connection.id, number, "poll", clock.now(), uuid.uuid4().hex) for number in numbers]
-    queues.send_orders(settings().order_queue_url, messages)
+def queue_orders(place: Workplace, numbers: Iterable[str], *, history: bool = False) -> None:
+    """Queue orders that another order led to, those of `history` in the slow lane. `Unavailable` when SQS does not."""
+    cause: Cause = "import" if history else "poll"
+    url = settings().backlog_queue_url if history else settings().order_queue_url
+    queues.send_orders(
+        url, [OrderMessage(place.connection.id, number, cause, clock.now(), uuid.uuid4().hex) for number in numbers]
+    )

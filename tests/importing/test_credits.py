@@ -1,11 +1,12 @@
 """Credit orders of history: what the shop took back is taken back in the books, however long ago that was."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from koppeling import importing
+from koppeling import importing, onboard
 from koppeling.connections import Connections
 from koppeling.deadline import Deadline
-from koppeling.messages import ImportMessage
+from koppeling.messages import ImportMessage, OrderMessage, order_queue_message
 from koppeling.poll import poll
 from tests.booking.world import line, paid
 from tests.exactly_once.rig import AMSTERDAM, Connected, Stage
@@ -26,8 +27,18 @@ def _imported(stage: Stage, connected: Connected, first: int, last: int) -> None
     for _ in range(3):
         stage.time_passes(connected)
         poll(stage.table, connected.id)
-        for found in stage.queued():
-            stage.deliver(connected, found.order_number)
+        for number in [*_announced(stage), *(found.order_number for found in stage.queued())]:
+            stage.deliver(connected, number)
+
+
+def _announced(stage: Stage) -> Iterator[str]:
+    """The orders in the slow lane, taken out of it."""
+    while found := stage.sqs.receive_message(QueueUrl=stage.backlog_url, MaxNumberOfMessages=10).get("Messages"):
+        for received in found:
+            stage.sqs.delete_message(QueueUrl=stage.backlog_url, ReceiptHandle=received["ReceiptHandle"])
+            message = order_queue_message(received["Body"])
+            if isinstance(message, OrderMessage):
+                yield message.order_number
 
 
 def _pair(stage: Stage, connected: Connected, sold_on: int, credited_on: int) -> tuple[str, str]:
@@ -47,4 +58,18 @@ def test_a_credit_order_of_long_ago_is_booked_with_its_original(stage: Stage, co
     _imported(stage, connected, _OLD + 5, _OLD - 10)
     assert stage.row(connected, sale).state == "paid"
     assert (stage.row(connected, half).state, stage.row(connected, half).reason) == ("credited", None)
+    assert f"MWW{half}" in invoices(stage, connected)
+
+
+def test_a_credit_order_that_came_before_its_original_was_imported_is_booked_after_it(
+    stage: Stage, connected: Connected
+) -> None:
+    """Announced while its original was too old to book, it was skipped; the original's import brings it back."""
+    onboard.change_profile(stage.table, connected.connection, f"start_date = {days_ago(20)}\n")
+    sale, half = _pair(stage, connected, 30, 10)
+    stage.deliver(connected, half)
+    assert stage.row(connected, half).state == "skipped"
+    _imported(stage, connected, 40, 25)
+    assert stage.row(connected, sale).state == "paid"
+    assert stage.row(connected, half).state == "credited"
     assert f"MWW{half}" in invoices(stage, connected)
