@@ -117,6 +117,11 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "U hoeft niets te doen.",
         "owner",
     ),
+    "shop-credit-before-start-date": (
+        "Deze creditorder van {date} is van voor de begindatum ({start_date}), maar bestelling {of} is wel geboekt.",
+        "Boek haar zelf in SnelStart, of laat haar dag importeren. Is zij al geboekt, dan hoeft u niets te doen.",
+        "owner",
+    ),
     "shop-credit-of-unbooked": (
         "Deze creditorder hoort bij bestelling {of}, die nooit is geboekt; er is niets om terug te boeken.",
         "U hoeft niets te doen. Hebt u bestelling {of} zelf geboekt, boek dan ook de creditering zelf.",

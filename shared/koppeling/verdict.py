@@ -7,7 +7,7 @@ from datetime import datetime
 from koppeling import backoff, catalogue, clock, queues
 from koppeling.booking.decide import AskPayments, Credit, Ready, Skip, Waiting, decide, taken_back
 from koppeling.connections import Connections
-from koppeling.failures import Reason
+from koppeling.failures import Reason, Refused
 from koppeling.messages import Cause, OrderMessage
 from koppeling.mijnwebwinkel.models import Order, Payments, ShopStatuses
 from koppeling.settings import settings
@@ -28,6 +28,8 @@ def verdict_by(place: Workplace, order: Order, statuses: ShopStatuses) -> tuple[
     """The same by these statuses of the shop; only reads."""
     profile = place.connection.profile
     verdict, asked = decide(order, profile, statuses, None), None
+    if isinstance(verdict, Skip):
+        _demand_credited(place, order, verdict.reason)
     if isinstance(verdict, AskPayments):
         asked = place.shop.payments(order.number)
         verdict = decide(order, profile, statuses, asked)
@@ -37,6 +39,21 @@ def verdict_by(place: Workplace, order: Order, statuses: ShopStatuses) -> tuple[
         # Paid, but the order does not say how: the journal depends on it.
         asked = place.shop.payments(order.number)
     return verdict, asked
+
+
+def _demand_credited(place: Workplace, order: Order, why: Reason) -> None:
+    """`Refused` for a credit order that is too old, of an order that we booked: as an import does with its days alone.
+
+    Whether another program booked the credit nobody here can know; left in silence the sale might stand whole.
+    """
+    of, start = order.credited_order_number, place.connection.profile.start_date
+    if why.code != "shop-before-start-date" or of is None or start is None:
+        return
+    original = place.orders.get(of)
+    taken = original is None or original.sale or order.number in original.credited_by
+    if original and original.own_sale() and not taken:
+        placed, begins = catalogue.on(order.placed_at.date()), catalogue.on(start)
+        raise Refused(catalogue.reason("shop-credit-before-start-date", of=of, date=placed, start_date=begins))
 
 
 def was_taken_back(place: Workplace, order: Order, payments: Payments | None) -> bool:

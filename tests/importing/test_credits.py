@@ -73,3 +73,18 @@ def test_a_credit_order_that_came_before_its_original_was_imported_is_booked_aft
     assert stage.row(connected, sale).state == "paid"
     assert stage.row(connected, half).state == "credited"
     assert f"MWW{half}" in invoices(stage, connected)
+
+
+def test_a_credit_order_between_the_imported_days_and_the_start_date_is_told_of(
+    stage: Stage, connected: Connected
+) -> None:
+    """What it takes back we booked; whether another program booked it we cannot know."""
+    onboard.change_profile(stage.table, connected.connection, f"start_date = {days_ago(5)}\n")
+    sale, half = _pair(stage, connected, 30, 10)
+    _imported(stage, connected, 40, 25)
+    assert stage.row(connected, sale).state == "paid"
+    row = stage.row(connected, half)
+    assert (row.state, row.reason and row.reason.code) == ("refused", "shop-credit-before-start-date")
+    # The advice: its day is imported too.
+    _imported(stage, connected, 10, 10)
+    assert stage.row(connected, half).state == "credited"

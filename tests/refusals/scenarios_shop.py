@@ -126,6 +126,12 @@ def _credit_of_unbooked(scene: Scene) -> Reason:
     return scene.skipped(_credit(str(sale["number"])))
 
 
+def _credit_before_start_date(scene: Scene) -> Reason:
+    sale = thing()
+    scene.deliver(sale)
+    return scene.refused(_credit(str(sale["number"])) | on("2019-12-31"))
+
+
 def _credit_waits(scene: Scene) -> Reason:
     sale = thing(currency="USD")
     scene.refused(sale)
@@ -146,6 +152,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "shop-before-start-date": lambda scene: scene.skipped(thing(**on("2019-12-31"))),
     "shop-cancelled": lambda scene: scene.skipped(thing(status=CANCELLED)),
     "shop-credit-already-reversed": _already_reversed,
+    "shop-credit-before-start-date": _credit_before_start_date,
     "shop-credit-of-unbooked": _credit_of_unbooked,
     "shop-credit-status-unknown": lambda scene: scene.refused(thing(status=_UNLISTED, credited_order_number=1)),
     "shop-credit-waited-too-long": _credit_waited_too_long,
