@@ -14,6 +14,7 @@ from koppeling.discretion import without_customer
 from koppeling.failures import ConnectionRefused, Reason, Refused, Throttled, Unavailable, Unknown, Unsettled
 from koppeling.fingerprint import UNREADABLE, fingerprint
 from koppeling.job import Effect, Job, Later
+from koppeling.ledger import LEASE
 from koppeling.mijnwebwinkel.models import Order
 from koppeling.sending import look_for_earlier_invoice, send_sale
 from koppeling.settling import settle, settled_in_batch
@@ -21,6 +22,8 @@ from koppeling.verdict import queue_orders, verdict_on
 
 _OPERATORS = frozenset({"snelstart-subscription-key-refused", "shop-access-refused"})
 """Refusals that may be of a secret the operator has renewed meanwhile: read it anew."""
+
+_CREDITS_AFTER_SECONDS = LEASE.total_seconds()
 
 _SKIPPED = frozenset({"period-too-old"})
 """Refusals of SnelStart that nobody needs to act on: more than five years before the book year."""
@@ -103,8 +106,10 @@ def _book(job: Job) -> bool:
     if isinstance(verdict, Waiting):
         job.wait(order, verdict.reason)
         return False
-    # Those that came before it found nothing to take back and were skipped; an import reads none of other days.
-    queue_orders(job.place, order.credit_order_numbers, history=job.message.cause == "import")
+    # Those that came before it found nothing to take back and were skipped; an import reads none of other days. Sent
+    # now, so that a run that dies after the invoice leaves them behind; and for once this run must be over.
+    history = job.message.cause == "import"
+    queue_orders(job.place, order.credit_order_numbers, history=history, seconds=_CREDITS_AFTER_SECONDS)
     profile = job.connection.profile
     send_sale(job, order, lambda chart, day: plan(order, profile, chart, paid, booked_on=day))
     return True

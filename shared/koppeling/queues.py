@@ -49,9 +49,12 @@ def announce(messages: Iterable[OrderMessage], before: int = 0) -> int:
     )
 
 
-def send_orders(queue_url: str, messages: Iterable[OrderMessage]) -> int:
-    """Queue orders; how many. `Unavailable` as soon as SQS has not taken one (those before it are queued)."""
-    return _send(queue_url, ((message.to_body(), message.connection_id, 0) for message in messages))
+def send_orders(queue_url: str, messages: Iterable[OrderMessage], seconds: float = 0.0) -> int:
+    """Queue orders, to come after this long (900 s at the most); how many.
+
+    `Unavailable` as soon as SQS has not taken one (those before it are queued).
+    """
+    return _send(queue_url, ((message.to_body(), message.connection_id, round(seconds)) for message in messages))
 
 
 def send_again(queue_url: str, message: OrderMessage, seconds: float) -> None:

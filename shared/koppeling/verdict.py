@@ -50,8 +50,10 @@ def _demand_credited(place: Workplace, order: Order, why: Reason) -> None:
     if why.code != "shop-before-start-date" or of is None or start is None:
         return
     original = place.orders.get(of)
-    taken = original is None or original.sale or order.number in original.credited_by
-    if original and original.own_sale() and not taken:
+    if original is None or original.sale or order.number in original.credited_by:
+        return
+    sent = original.invoice is not None and original.state != "skipped"
+    if sent or original.own_sale():
         placed, begins = catalogue.on(order.placed_at.date()), catalogue.on(start)
         raise Refused(catalogue.reason("shop-credit-before-start-date", of=of, date=placed, start_date=begins))
 
@@ -84,10 +86,12 @@ def waited_too_long(order: Order, since: datetime, of: str = "") -> Reason | Non
     return catalogue.reason("shop-unpaid-too-long", days=days)
 
 
-def queue_orders(place: Workplace, numbers: Iterable[str], *, history: bool = False) -> None:
-    """Queue orders that another order led to, those of `history` in the slow lane. `Unavailable` when SQS does not."""
+def queue_orders(place: Workplace, numbers: Iterable[str], *, history: bool = False, seconds: float = 0.0) -> None:
+    """Queue orders that another order led to, to come after this long, those of `history` in the slow lane.
+
+    `Unavailable` when SQS does not take them.
+    """
     cause: Cause = "import" if history else "poll"
     url = settings().backlog_queue_url if history else settings().order_queue_url
-    queues.send_orders(
-        url, [OrderMessage(place.connection.id, number, cause, clock.now(), uuid.uuid4().hex) for number in numbers]
-    )
+    messages = [OrderMessage(place.connection.id, number, cause, clock.now(), uuid.uuid4().hex) for number in numbers]
+    queues.send_orders(url, messages, seconds)

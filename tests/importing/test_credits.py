@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import pytest
+
 from koppeling import importing, onboard
 from koppeling.connections import Connections
 from koppeling.deadline import Deadline
@@ -14,6 +16,12 @@ from tests.regimes.winkel import credit_of, days_ago, invoices, on, thing
 
 _OLD = 150
 """Days ago; a live credit order waits for its original 90 days at most."""
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message of a credit order comes once the run that booked its original is over; here without the wait."""
+    monkeypatch.setattr("koppeling.carry._CREDITS_AFTER_SECONDS", 0.0)
 
 
 def _imported(stage: Stage, connected: Connected, first: int, last: int) -> None:
@@ -88,3 +96,23 @@ def test_a_credit_order_between_the_imported_days_and_the_start_date_is_told_of(
     # The advice: its day is imported too.
     _imported(stage, connected, 10, 10)
     assert stage.row(connected, half).state == "credited"
+
+
+def test_a_credit_order_comes_only_after_the_run_that_books_its_original(
+    stage: Stage, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Met sooner, it would find its original skipped, as it was before, and be skipped once more.
+
+    Its message is sent before the invoice, so that a run that dies leaves it behind, and hidden for that long.
+    """
+    monkeypatch.undo()
+    onboard.change_profile(stage.table, connected.connection, f"start_date = {days_ago(20)}\n")
+    sale, half = _pair(stage, connected, 30, 10)
+    stage.deliver(connected, sale)
+    _imported(stage, connected, 40, 25)
+    assert stage.row(connected, sale).state == "paid"
+    assert half not in [*_announced(stage), *(each.order_number for each in stage.queued())]
+    hidden = stage.sqs.get_queue_attributes(
+        QueueUrl=stage.backlog_url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    )["Attributes"]
+    assert int(hidden["ApproximateNumberOfMessagesDelayed"]) == 1
