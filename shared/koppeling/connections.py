@@ -345,9 +345,12 @@ class Connections:
             self._table.put(
                 {"pk": REMOVED, "sk": place, "invoice_number": form, "removed_on": today, "expires_at": kept_until}
             )
+        listed, now = Key(REGISTRY, connection_id), clock.iso(clock.now())
+        # So that the poll finishes a removal that is cut off before the next word of it.
+        self._table.update(listed, {"removing_at": now})
         # First, so that nothing begins any more; what is under way is swept once it has ended.
         self._table.delete(_key(connection_id))
-        self._table.update(Key(REGISTRY, connection_id), {"removed_at": clock.iso(clock.now())})
+        self._table.update(listed, {"removed_at": now}, remove=("removing_at",))
         return self._erase(connection_id) + (connection is not None)
 
     def sweep(self, connection_id: str) -> int:
@@ -356,7 +359,8 @@ class Connections:
         Nothing of one that is there, or was removed less than `RUNS_END` ago: such a run may still settle its invoice.
         """
         listed = Key(REGISTRY, connection_id)
-        removed_at = (self._table.get(listed) or {}).get("removed_at")
+        row = self._table.get(listed) or {}
+        removed_at = row.get("removed_at") or row.get("removing_at")
         gone_for = clock.now() - datetime.fromisoformat(removed_at) if removed_at else timedelta(0)
         if gone_for < RUNS_END or self.get(connection_id):
             return 0

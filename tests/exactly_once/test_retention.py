@@ -1,6 +1,7 @@
 """What is forgotten when, and that forgetting books nothing twice."""
 
 import time
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from koppeling.imports import Imports
 from koppeling.messages import ImportMessage, ReconcileMessage
 from koppeling.orders import Orders
 from koppeling.table import Key, Row, read_row
-from tests.exactly_once.crashes import before_write, meanwhile
+from tests.exactly_once.crashes import Crash, before_write, meanwhile, wire
 from tests.exactly_once.rig import Connected, Stage, customers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,6 +175,32 @@ def test_remove_leaves_a_place_in_the_list_for_a_day(stage: Stage) -> None:
     assert [row["sk"] for row in swept(stage, connected, timedelta(hours=23))] == [connected.id]
     assert swept(stage, connected, timedelta(hours=24)) == []
     assert connected.id not in Connections(stage.table).all_ids(removed=True)
+
+
+def test_a_removal_that_was_cut_off_at_any_call_is_finished_by_the_poll_or_has_not_begun(stage: Stage) -> None:
+    """Nobody may repeat the command: where the connection is gone, all that is kept of its customers goes too."""
+    at = 0
+    while True:
+        connected = stage.connect()
+        stage.until_done(connected, stage.sale(connected))
+        with wire(at, "before") as cut, suppress(Crash):
+            Connections(stage.table).remove(connected.id)
+        at += 1
+        known = Connections(stage.table)
+        if known.get(connected.id):
+            assert connected.id in known.all_ids(), "and it is polled"
+            poll.poll(stage.table, connected.id)
+            assert known.get(connected.id)
+            known.remove(connected.id)
+        listed = stage.table.get(Key(REGISTRY, connected.id))
+        assert listed is not None
+        long_ago = {name: "2026-01-01T00:00:00.000Z" for name in listed if name not in ("pk", "sk")}
+        stage.table.put({**listed, **long_ago})
+        for _ in range(2):
+            poll.poll(stage.table, connected.id)
+        assert not [row for row in everything(stage) if connected.id in str(row)], cut.calls
+        if not cut.struck:
+            return
 
 
 def test_a_connection_that_is_there_is_never_swept(stage: Stage, connected: Connected) -> None:
