@@ -39,6 +39,12 @@ class Cursor:
         start, began = (datetime.fromisoformat(moment) for moment in row["rest"])
         return until, Rest(start, began)
 
+    def go_back(self, start: datetime, began: datetime) -> None:
+        """All since `start` is to be read once more, up to `began` at the least, in as many polls as that takes."""
+        with suppress(ConditionFailed):
+            # Else nothing was read yet, and all is.
+            self._write({"rest": [clock.iso(start), clock.iso(began)]}, "attribute_exists(#until)", ())
+
     def move(self, until: datetime, began: datetime, *, to_the_end: bool = True) -> None:
         """All up to `until` is queued, of a window that began to be read at `began`; whether that was all of it.
 

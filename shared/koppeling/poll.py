@@ -163,7 +163,11 @@ def _poll_window(place: Workplace, connections: Connections, queued_already: set
         connection = replace(connection, archived_listing=place.shop.archived_listing())
         if connection.archived_listing == "active-only":
             # Orders that were archived meanwhile were not in what the polls so far were told.
-            start = datetime.fromisoformat(connection.created_at) - _OVERLAP
+            start, began = datetime.fromisoformat(connection.created_at) - _OVERLAP, until
+            cursor.go_back(start, began)
+        if connection != place.connection:
+            # Not sooner: what is to be caught up with must be remembered first.
+            connections.learn(connection, connection.archived_listing)
     polled = Polled()
     # A shop without archived orders cannot show what its list does with them; it is asked anew once a day.
     listings = archived_choices(connection.archived_listing)
@@ -181,9 +185,6 @@ def _poll_window(place: Workplace, connections: Connections, queued_already: set
         # The parts after one that was not read whole are queued too: what ails that one may never end.
         if complete:
             cursor.move(part[0].end, began, to_the_end=part[0].end == until)
-    if polled.complete and connection != place.connection:
-        # Not sooner: a poll that failed half-way must catch up again.
-        connections.learn(connection, connection.archived_listing)
     return polled
 
 

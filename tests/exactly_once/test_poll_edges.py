@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from koppeling import poll, queues
-from koppeling.connections import Connections
+from koppeling import clock, poll, queues
+from koppeling.connections import Connections, partition
 from koppeling.cursor import Cursor
 from koppeling.failures import Unavailable
 from koppeling.mijnwebwinkel.client import Placed, Shop, Window
 from koppeling.orders import Orders
+from koppeling.table import Key
 from tests.exactly_once.crashes import Crash, When, wire
 from tests.exactly_once.lanes import POLL, Lanes, lanes
 from tests.exactly_once.rig import AMSTERDAM, Connected, Stage, order
@@ -226,6 +227,30 @@ def test_a_part_that_cannot_be_read_whole_hides_no_later_part(
     assert not poll.poll(stage.table, connected.id).complete
     assert set(_taken(played)) == set(numbers[:-1])
     assert _cursor(stage, connected) == began
+
+
+def test_what_a_shop_hid_since_it_was_connected_is_caught_up_with_in_several_polls(
+    stage: Stage, played: Lanes, connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins to archive after years: more than one poll can read, and every poll goes on where the last was cut."""
+    monkeypatch.setattr(poll, "_SLICE", 4)
+    stage.shop.tell("settings", {"archived_default": "active"})
+    assert connected.connection.archived_listing == "unknown"
+    now = datetime.now(UTC)
+    orders = [order(archived=True, **_stamped(now - timedelta(hours=40 + turn))) for turn in range(20)]
+    stage.place(connected, *orders)
+    days = [clock.iso(now - timedelta(days=each)) for each in (1, 3)]
+    stage.table.update(Key(partition(connected.id), "CONNECTION"), {"created_at": days[1]})
+    stage.table.put({"pk": partition(connected.id), "sk": "CURSOR", "until": days[0]})
+    away = {"path": "/v1/orders$", "kind": "404", "store": connected.shop_token, "times": 1_000_000, "after": 6}
+    found: set[str] = set()
+    for _ in range(9):
+        stage.shop.tell("faults", away)
+        with suppress(Unavailable):
+            poll.poll(stage.table, connected.id)
+        stage.shop.untell("faults")
+        found |= set(_taken(played))
+    assert found == {str(raw["number"]) for raw in orders}
 
 
 def test_archived_orders_too_are_read_in_slices(
