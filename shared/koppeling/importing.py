@@ -28,6 +28,7 @@ from koppeling.job import Job, Later
 from koppeling.messages import ImportMessage, OrderMessage, order_number
 from koppeling.mijnwebwinkel.client import Placed, archived_choices
 from koppeling.mijnwebwinkel.models import Order, ShapeError
+from koppeling.neighbours import Neighbours
 from koppeling.order_row import DONE, OrderRow
 from koppeling.settings import settings
 from koppeling.table import Table
@@ -157,6 +158,7 @@ class _Importer:
             self._end(batches.settle(run, everything=True))
             return None
         run = batches.settle(run)
+        self._demand_turns()
         run = self._customers(run)
         while not run.read_whole:
             if ends.over() or self.deadline.over(_STEP_SECONDS) or run.state != "running":
@@ -164,6 +166,13 @@ class _Importer:
             run = batches.settle(self._page(run))
         self._end(batches.settle(run, everything=True))
         return None
+
+    def _demand_turns(self) -> None:
+        """`Unsettled` while no order may make its customer: each would fail over it, and come back as one of now."""
+        connection = self.place.connection
+        early = Neighbours(self.place.table, connection.administration_id, connection.shared_since).early
+        if early:
+            raise Unsettled(catalogue.reason("customer-being-made"), early)
 
     def keep(self, run: Run) -> None:
         """Remember where it stands, whoever has it."""

@@ -72,15 +72,22 @@ class Neighbours:
     administration_id: str
     since: str
 
+    @property
+    def early(self) -> float:
+        """Seconds until no run is at work any more that took no turn: it began before its connection had neighbours."""
+        if not self.since:
+            return 0.0
+        ends = datetime.fromisoformat(self.since) + LEASE + _settle()
+        return max(0.0, (ends - clock.now()).total_seconds())
+
     def turn(self, who: str, deadline: float) -> Turn:
         """A turn at this customer or invoice number, waited for until `deadline` on the monotonic clock."""
         if not self.since:
             return Turn(self.table)
         key = self._key(who)
-        # A run that began before its connection had neighbours took no turn.
-        early = datetime.fromisoformat(self.since) + LEASE + _settle() - clock.now()
-        if early > timedelta(0):
-            return Turn(self.table, key, wait=early.total_seconds())
+        early = self.early
+        if early:
+            return Turn(self.table, key, wait=early)
         while True:
             taken = Lease.take(clock.now())
             lease = Lease(taken.owner, taken.until + _settle())

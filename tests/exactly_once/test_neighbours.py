@@ -9,7 +9,9 @@ import pytest
 
 from koppeling import importing
 from koppeling.deadline import Deadline
+from koppeling.ledger import LEASE
 from koppeling.messages import ImportMessage
+from koppeling.orders import Orders
 from koppeling.sync import Later
 from tests.exactly_once.crashes import Crash, When, meanwhile, wire
 from tests.exactly_once.rig import AMSTERDAM, SETTLE_SECONDS, Connected, Stage, customers
@@ -141,6 +143,30 @@ def test_an_import_finds_the_customer_the_other_shop_made_since(
     stage.demand_once(beside, second)
     stage.demand_once(connected, first)
     assert _makes(stage, connected) == 1
+
+
+def test_history_begins_once_every_run_knows_that_its_shop_is_not_alone(stage: Stage, connected: Connected) -> None:
+    """A second shop is added with its history: no customer may be made for some minutes, and no order fails over that.
+
+    Each would cost a look-up, and come back by the poll, among orders of now.
+    """
+    beside = stage.connect_beside(connected)
+    numbers = [stage.sale(beside) for _ in range(3)]
+    run = importing.start(stage.table, beside.connection, datetime.now(AMSTERDAM).date())
+    message = ImportMessage(beside.id, run.id)
+    stage.books.tell("calls/reset")
+    later = importing.step(stage.table, message, Deadline.after(58))
+    assert later is not None
+    assert later.anew
+    assert LEASE.total_seconds() <= later.seconds <= LEASE.total_seconds() + SETTLE_SECONDS
+    assert stage.books.ask("calls", administration=beside.administration)["total"] == 0
+    assert not list(Orders(stage.table, beside.id).all())
+    stage.time_passes(beside)
+    while importing.step(stage.table, message, Deadline.after(58)):
+        pass
+    for number in numbers:
+        stage.demand_once(beside, number)
+    stage.disconnect(beside)
 
 
 def test_a_shop_alone_in_its_administration_takes_no_turns(stage: Stage, connected: Connected) -> None:
