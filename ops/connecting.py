@@ -8,7 +8,7 @@ import typer
 from ops import asking, importing, output, places, stack
 from ops.asking import PARTNER_TOKEN, SHOP_TOKEN, SNELSTART_KEY, SUBSCRIPTION_KEY
 from ops.options import ConnectionId, Json, StackName
-from ops.output import wrong_use
+from ops.output import Exit, wrong_use
 
 PARTNER_EXAMPLES = (
     "koppeling partner --subscription-key KEY --partner-token TOKEN --product productie",
@@ -90,12 +90,12 @@ def add(
     ] = None,
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,  # noqa: FBT002 -- an option
-) -> None:
+) -> int:
     """Connect a shop to an administration.
 
     Both credentials are proven and a profile is suggested before anything is stored. Prints what the shop's side
     must know to send webhooks: the secret is shown here, once. The key is for a sender that cannot sign: it appends
-    ?key=KEY to the URL.
+    ?key=KEY to the URL. Exit code 1 when the connection is there but its history may not be imported.
     """
     name = asking.name(name)
     token, key = asking.required(SHOP_TOKEN, shop_token), asking.required(SNELSTART_KEY, snelstart_key)
@@ -103,12 +103,18 @@ def add(
     first = asking.past_day("--history-from", history_from) if history_from is not None else None
     deployment = stack.find(stack_name)
     from koppeling import onboard
+    from koppeling.failures import Failure
     from koppeling.table import table
     from ops import views
 
     added = onboard.add(table(), name, token, key, toml)
     connection, url = added.connection, deployment.webhook_url(added.connection.id)
-    history = importing.begin(table(), connection, first) if first else None
+    history, not_begun = None, None
+    try:
+        history = importing.begin(table(), connection, first) if first else None
+    except Failure as failure:
+        # The connection is there, and its secret is shown nowhere but here.
+        not_begun = failure.reason
     if json:
         output.document(
             {
@@ -116,7 +122,7 @@ def add(
                 **views.webhook_json(url, added.webhook),
                 **views.profile_json(connection),
                 "warnings": list(added.warnings),
-                **({"history": history.as_json()} if history else {}),
+                **({"history": history.as_json() if history else None} if first else {}),
             }
         )
     else:
@@ -126,6 +132,12 @@ def add(
         output.remark(warning)
     if history:
         output.remark(f"The import of history runs: `koppeling import {connection.id}` follows it.")
+    if not_begun:
+        return output.not_well(
+            f"Connection {connection.id} is added, but its history is not imported: {output.say(not_begun)}"
+            f" Then: `koppeling import {connection.id} --from {first}`."
+        )
+    return Exit.DONE
 
 
 def rotate(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,4 +137,23 @@ def test_add_can_begin_with_the_history(stack: Deployed, koppeling: Koppeling, b
     assert (added["history"]["state"], added["history"]["from"]) == ("running", _FIRST)
     [(group, content)] = stack.taken("BacklogQueueUrl")
     assert (group, content["import"]) == (added["id"], added["history"]["import"])
+    administration.close()
+
+
+def test_a_history_that_may_not_be_imported_hides_nothing_of_the_connection_that_was_added(
+    stack: Deployed, koppeling: Koppeling, books: Books, tmp_path: Path
+) -> None:
+    """A removed connection booked those days under other numbers: the new secret is shown, and what is wrong."""
+    administration = stack.books.other()
+    key = ("--snelstart-key", str(administration.made["koppelsleutel"]))
+    words = ("add", "--name", "Nog een", "--shop-token", books.token, *key)
+    assert koppeling("remove", koppeling(*words, "--json").json["id"], "--yes").code == 0
+    profile = tmp_path / "winkel.toml"
+    tomorrow = datetime.now(AMSTERDAM).date() + timedelta(days=1)
+    profile.write_text(f'invoice_number = "W{{number}}"\nstart_date = {tomorrow}\n')
+    stack.taken("BacklogQueueUrl")
+    said = koppeling(*words, "--profile", str(profile), "--history-from", _FIRST, "--json")
+    assert (said.code, said.json["history"], bool(said.json["webhook_secret"])) == (1, None, True)
+    assert "invoice_number" in said.err
+    assert not stack.taken("BacklogQueueUrl")
     administration.close()
