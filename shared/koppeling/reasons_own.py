@@ -212,6 +212,11 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Boek deze factuur zelf in SnelStart, met de btw die erop staat, en bied haar daarna niet opnieuw aan.",
         "bookkeeper",
     ),
+    "oss-changed": (
+        "Op {date} gelden voor {country} andere btw-regels (OSS) dan bij de levering; SnelStart kent alleen de nieuwe.",
+        "Boek deze factuur zelf in SnelStart, met de btw die erop staat, en bied haar daarna niet opnieuw aan.",
+        "bookkeeper",
+    ),
     "snelstart-unreadable": (
         "SnelStart gaf een antwoord dat de koppeling niet kan lezen (veld {field}).",
         "U hoeft niets te doen: de koppeling probeert het opnieuw en de beheerder ziet deze fout.",

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from koppeling import catalogue, clock, vies
+from koppeling.booking import oss
 from koppeling.booking.content import content_of
+from koppeling.booking.countries import EU, HOME
 from koppeling.booking.periods import first_open_days
 from koppeling.booking.plan import Plan
 from koppeling.customers import Customers
@@ -177,11 +179,20 @@ def _told(job: Job, draft: Draft, refused: SnelStartRefused) -> SnelStartRefused
     if refused.reason.code == "vat-refused" and plan.past_rates:
         rate, day = catalogue.percentage(plan.past_rates[0]), catalogue.on(plan.factuurdatum)
         return SnelStartRefused(catalogue.reason("vat-rate-past", rate=rate, date=day), refused.codes)
+    if refused.reason.code in ("vat-refused", "account-refused") and _oss_changed(job, plan):
+        day = catalogue.on(plan.factuurdatum)
+        return SnelStartRefused(catalogue.reason("oss-changed", country=plan.country, date=day), refused.codes)
     reversed_eu = refused.reason.code == "account-eu-not-allowed" and plan.regime == "reverse_charge"
     if reversed_eu and not relaties.has_vat_number(job.place.snelstart, draft.customer.relatie_id):
         # It was there before us: it is the bookkeeper's, and a PUT would replace all of it.
         return SnelStartRefused(catalogue.reason("customer-without-vat-number"), refused.codes)
     return refused
+
+
+def _oss_changed(job: Job, plan: Plan) -> bool:
+    """Whether a consumer abroad falls under other rules on the day in the books than on that of the supply."""
+    consumer = plan.country != HOME and plan.country in EU and plan.vat_number is None
+    return consumer and (plan.regime == "oss") != oss.enabled(job.place.charts.get().company, plan.factuurdatum)
 
 
 def _booking(draft: Draft) -> Booking:

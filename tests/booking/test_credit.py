@@ -134,6 +134,48 @@ def test_credit_at_a_rate_that_is_gone() -> None:
         assert [(each.btw_soort, each.bedrag) for each in planned.btw] == [("VerkopenLaag", -Decimal(vat))]
 
 
+def abroad(rate: str, vat: str, total: str, day: str, **changes: Any) -> Order:  # noqa: ANN401 -- any field of an order
+    """One thing with VAT, to another country on a day."""
+    return order(line(paid(total, rate)), total=total, tax=((vat, rate),), date=day, number=1002, **changes)
+
+
+def sold_on(day: date) -> Original:
+    """A sale of this day."""
+    return Original("1001", "MWW1001", day, Decimal("124.00"), "mollie", "ideal")
+
+
+def test_credit_at_a_foreign_rate_that_is_gone() -> None:
+    """A credit of a sale under OSS keeps the rate of its supply as well, also once that country has another."""
+    given, original = abroad("22", "22.00", "122.00", "2025-07-04", debtor=to("EE"), tax_region="EE"), date(2025, 6, 27)
+    planned = credit_plan(given, sold_on(original), profile(), chart(oss=True))
+    assert (planned.regime, planned.factuurdatum, planned.past_rates) == ("oss", date(2025, 7, 4), (Decimal(22),))
+    assert [(each.grootboek_nummer, str(each.bedrag)) for each in planned.regels] == [
+        (8320, "-100.00"),
+        (1520, "-22.00"),
+    ]
+    assert any("22% geldt niet meer op 4 juli 2025" in note for note in planned.notes)
+    today = abroad("24", "24.00", "124.00", "2025-07-04", debtor=to("EE"), tax_region="EE")
+    assert credit_plan(today, sold_on(original), profile(), chart(oss=True)).past_rates == ()
+
+
+@pytest.mark.parametrize("region", ["", "NL"])
+def test_credit_of_a_sale_from_before_oss(region: str) -> None:
+    """Dutch VAT of a sale below the threshold is taken back as such, also once OSS is on and the rates are equal."""
+    administration = chart(oss=True, ranges=[(20260101, None)])
+    given = abroad("21", "21.00", "121.00", "2026-01-05", debtor=to("BE"), tax_region=region)
+    planned = credit_plan(given, sold_on(date(2025, 12, 30)), profile(), administration)
+    assert amounts(planned) == (["-100.00"], ["-21.00"], "-121.00")
+    assert (planned.regime, planned.regels[0].grootboek_nummer) == ("domestic", 8200)
+
+
+def test_credit_of_a_sale_under_oss_that_ended() -> None:
+    """The VAT of another country is taken back as such, also once the administration charges Dutch VAT again."""
+    administration = chart(oss=True, ranges=[(20250101, 20251231)])
+    given = abroad("21", "21.00", "121.00", "2026-01-05", debtor=to("BE"), tax_region="BE")
+    planned = credit_plan(given, sold_on(date(2025, 12, 30)), profile(), administration)
+    assert [each.grootboek_nummer for each in planned.regels] == [8320, 1520]
+
+
 def test_reversal_of_something_else() -> None:
     """An order whose total is no longer what was booked is refused."""
     changed = Original("1001", "MWW1001", date(2026, 11, 23), Decimal("100.00"), "mollie", "ideal")

@@ -16,6 +16,7 @@ from tests.regimes.winkel import (
     GERMAN_NUMBER,
     Json,
     buyer,
+    days_ago,
     next_name,
     on,
     reversed_to,
@@ -58,6 +59,18 @@ def _rate_past(scene: Scene) -> Reason:
     return scene.refused(thing("106.00", "6", "6.00", **on("2018-12-31")), connected)
 
 
+def _oss_changed(scene: Scene) -> Reason:
+    """Dutch VAT from before OSS was on, in a period that is closed: on the first open day that is not taken."""
+    first, last = days_ago(40), days_ago(32)
+    connected = scene.connect(
+        f'closed_period = "first-open-day"\n{ORDINARY}',
+        blocked=[[first, days_ago(1)]],
+        foreign_vat=True,
+        foreign_vat_ranges=[[last, ""]],
+    )
+    return scene.refused(thing(**to("BE") | {"tax_region": "NL"}, **on(first)), connected)
+
+
 def _number_refused_by_snelstart(scene: Scene) -> Reason:
     """A number that is well-formed, and that SnelStart does not take all the same."""
     scene.answers("REL-0088", "/relaties")
@@ -84,6 +97,7 @@ def _vies_unavailable(scene: Scene) -> Reason:
 
 
 SCENARIOS: Mapping[str, Scenario] = {
+    "oss-changed": _oss_changed,
     "vat-country-unknown": lambda scene: scene.refused(thing(**_from("XYZ"))),
     "vat-kor-abroad": lambda scene: _under_kor(scene, untaxed(**to("BE"))),
     "vat-kor-charged": lambda scene: _under_kor(scene, thing()),

@@ -21,6 +21,7 @@ from tests.regimes.winkel import (
     content,
     credit_of,
     days_ago,
+    german,
     invoices,
     of,
     on,
@@ -129,6 +130,27 @@ def test_a_reversal_at_a_rate_that_is_gone(stage: Stage, long_ago: Connected) ->
     assert stage.deliver(long_ago, number) is None
     assert state(stage, long_ago, number) == ("refused", "vat-rate-past")
     assert of(stage, long_ago, number) == [f"MWW{number}"]
+
+
+def test_a_credit_of_a_sale_from_before_oss(stage: Stage) -> None:
+    """SnelStart takes no Dutch VAT for a consumer abroad once OSS is on: the reason says so, and the sale stays."""
+    before, first = days_ago(20), days_ago(10)
+    connected = connect(stage, foreign_vat=True, foreign_vat_ranges=[[first, ""]])
+    abroad = to("BE") | {"tax_region": "NL"}
+    number = paid_order(stage, connected, thing(**abroad, **on(before)))
+    credit = credit_of(number, line(paid("60.50")), **HALF, **abroad)
+    assert refusal(stage, connected, credit) == "oss-changed"
+    assert "gelden voor BE andere btw-regels (OSS)" in told(stage, connected, str(credit["number"]))
+    assert state(stage, connected, number) == ("paid", None)
+
+
+def test_a_credit_of_a_sale_under_oss_that_ended(stage: Stage) -> None:
+    """The other way about: another country's VAT is not turned into Dutch VAT by crediting it."""
+    connected = connect(stage, foreign_vat=True, foreign_vat_ranges=[["2025-01-01", days_ago(10)]])
+    number = paid_order(stage, connected, german(**on(days_ago(20))))
+    credit = credit_of(number, line(paid("59.50", "19")), total="59.50", tax={"19": "9.50"}, **to("DE"))
+    assert refusal(stage, connected, credit) == "oss-changed"
+    assert state(stage, connected, number) == ("paid", None)
 
 
 def test_moved_past_the_end_of_a_rate(stage: Stage) -> None:

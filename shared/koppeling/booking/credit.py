@@ -9,7 +9,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from koppeling.booking import oss
 from koppeling.booking.amounts import is_voucher
+from koppeling.booking.countries import destination
 from koppeling.booking.plan import (
     Heading,
     Plan,
@@ -55,8 +57,8 @@ def credit_plan(
     """The negative invoice for a credit order, on its own number and date, refunded through the original's journal.
 
     `payments`: those of the original, for one whose row does not know how it was paid. The shop's amounts may be
-    negative or positive: the status says that it is a credit. A rate that went out of force since keeps the kind it
-    had on the original's date. Raises `Refused`.
+    negative or positive: the status says that it is a credit. VAT is that of the original's date, also where its rate
+    or OSS went out of force since. Raises `Refused`.
     """
     require_plain_euro(credit)
     day, notes = invoice_date(credit, profile)
@@ -96,13 +98,15 @@ def reversal(
 
 
 def _supplied_on(credit: Order, original: Original, day: date, chart: Chart) -> date:
-    """The date whose VAT counts: the credit's own, unless only the original's knows all of its rates."""
+    """The date whose VAT counts: the original's, so that what was sold under other rules goes back under those.
+
+    The credit's own only where the original's does not know all of its rates: a shop may credit at the new one.
+    """
+    country = destination(credit, chart)
     rates = {price.rate for line in credit.lines for price in line.prices}
-
-    def known(on: date) -> bool:
-        return all(kind_of(rate, on, chart.rates) for rate in rates)
-
-    return original.factuurdatum if known(original.factuurdatum) and not known(day) else day
+    on, known = original.factuurdatum, chart.rates
+    supplied = all(kind_of(rate, on, known) or oss.codes(chart, country, rate, on) for rate in rates)
+    return on if supplied else day
 
 
 def reversed_number(number: str) -> str:

@@ -6,12 +6,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
+from koppeling.booking import oss
 from koppeling.booking.amounts import amounts
 from koppeling.booking.countries import HOME
 from koppeling.booking.ledgers import journal_for
 from koppeling.booking.postings import BtwRegel, Regel, post
 from koppeling.booking.profile import NUMBER_LENGTH, Profile
-from koppeling.booking.regime import Name, regime_of
+from koppeling.booking.regime import Name, Regime, regime_of
 from koppeling.booking.vat import CENT, kind_of
 from koppeling.catalogue import euro, on, percentage, reason
 from koppeling.failures import Refused
@@ -110,7 +111,7 @@ def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> P
     figures = amounts(order, vouchers_are_discounts=profile.gift_cards == "discount")
     postings = post(figures, regime, vat_day, profile, chart)
     doubts = (*regime.doubts, *figures.doubts)
-    past = () if regime.name == "oss" else _past(figures.vat, vat_day, booked_on, chart)
+    past = _past(figures.vat, regime, (vat_day, booked_on), chart)
     moved = booked_on != heading.day
     notes = [*doubts, *regime.notes, *figures.notes, *heading.notes]
     if past:
@@ -136,10 +137,18 @@ def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> P
     )
 
 
-def _past(vat: Iterable[tuple[Decimal, Decimal]], vat_day: date, booked_on: date, chart: Chart) -> tuple[Decimal, ...]:
-    """The rates of the supply's day that are not those of the same kind on the day in the books."""
-    rates = [rate for rate, _ in vat]
-    return tuple(rate for rate in rates if kind_of(rate, vat_day, chart.rates) != kind_of(rate, booked_on, chart.rates))
+def _past(
+    vat: Iterable[tuple[Decimal, Decimal]], regime: Regime, days: tuple[date, date], chart: Chart
+) -> tuple[Decimal, ...]:
+    """The rates that mean on the supply's day what they no longer mean on the day in the books."""
+
+    def meant(rate: Decimal, on: date) -> set[str | None]:
+        if regime.name == "oss":
+            return set(oss.codes(chart, regime.country, rate, on))
+        return {kind_of(rate, on, chart.rates)}
+
+    supplied_on, booked_on = days
+    return tuple(rate for rate, _ in vat if meant(rate, supplied_on).isdisjoint(meant(rate, booked_on)))
 
 
 def require_plain_euro(order: Order) -> None:
