@@ -105,7 +105,11 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Bied de bestelling opnieuw aan zodra zij betaald en afgerond is.",
         "owner",
     ),
-    "shop-zero-total": ("Het totaal van de bestelling is nul.", "U hoeft niets te doen.", "owner"),
+    "shop-zero-total": (
+        "Het totaal van de bestelling is nul en er is geen btw te boeken.",
+        "U hoeft niets te doen.",
+        "owner",
+    ),
     "snelstart-key-refused": (
         "SnelStart weigert de koppelsleutel van deze administratie.",
         "Maak in SnelStart een nieuwe koppelsleutel en geef hem door aan de koppeling.",

@@ -106,6 +106,20 @@ def test_credit_of_a_gift_card_payment() -> None:
         assert amounts(planned) == (["-100.00", "121.00"], ["-21.00"], "0.00")
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_credit_of_nothing_but_vat(sign: str) -> None:
+    """A credit that comes to nothing and still holds VAT goes the way its goods go, whichever sign the shop writes."""
+    other = "-" if not sign else ""
+    given = order(
+        line(paid(f"{other}12.10", "9"), kind="discount"),
+        line(paid(f"{sign}12.10")),
+        total="0.00",
+        tax=((f"{sign}2.10", "21"), (f"{other}1.00", "9")),
+    )
+    planned = credit_plan(given, ORIGINAL, profile(), CHART)
+    assert amounts(planned) == (["11.10", "-10.00"], ["-2.10", "1.00"], "0.00")
+
+
 def test_reversal() -> None:
     """A cancelled order is taken back whole, under the invoice's number with a C, on the day it is taken back."""
     planned = reversal(simple(), ORIGINAL, profile(), CHART, on=date(2026, 12, 3))

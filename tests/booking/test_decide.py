@@ -149,7 +149,7 @@ def test_credit_order_without_original() -> None:
 
 
 def test_paid_whole_by_gift_card() -> None:
-    """An order of nothing, paid whole by gift card, is revenue: ready once completed, unless a card is a discount."""
+    """An order of nothing, paid whole by gift card, is revenue: ready once completed; as a discount, if VAT is left."""
     whole = order(
         line(paid("121.00")),
         line(paid("-121.00", "0"), kind="gift_card"),
@@ -160,7 +160,22 @@ def test_paid_whole_by_gift_card() -> None:
     )
     assert decide(whole, profile(), STATUSES) == Ready()
     assert isinstance(decide(whole.model_copy(update={"status": 1}), profile(), STATUSES), Waiting)
-    assert isinstance(decide(whole, profile(gift_cards="discount"), STATUSES), Skip)
+    assert decide(whole, profile(gift_cards="discount"), STATUSES) == Ready()
+    lowered = (line(paid("121.00")), line(paid("-121.00"), kind="gift_card"))
+    for tax in ((("0.00", "21"),), ()):
+        free = order(*lowered, total="0.00", tax=tax)
+        assert isinstance(decide(free, profile(gift_cards="discount"), STATUSES), Skip)
+
+
+@pytest.mark.parametrize("tax", [(("2.10", "21"), ("-1.00", "9")), ()])
+def test_nothing_to_pay_and_yet_vat(tax: tuple[tuple[str, str], ...]) -> None:
+    """A discount at another rate than the goods leaves VAT on an invoice of nothing: booked, for it is declared."""
+    lines = (line(paid("12.10")), line(paid("-12.10", "9"), kind="discount"))
+    assert decide(order(*lines, total="0.00", tax=tax), profile(), STATUSES) == Ready()
+    rounded = (line(paid("10.00")), line(paid("5.00")), line(paid("-15.00"), kind="discount"))
+    assert isinstance(decide(order(*rounded, total="0.00", tax=(("0.01", "21"),)), profile(), STATUSES), Skip)
+    unlike = order(line(paid("12.10")), total="0.00", tax=(("2.10", "21"),))
+    assert isinstance(decide(unlike, profile(), STATUSES), Skip)
 
 
 def test_linked_number_is_no_credit() -> None:

@@ -311,6 +311,9 @@ def test_gift_card_as_discount(stage: Stage) -> None:
     off = sold(line(paid("121.00")), line(paid("-12.10"), kind="gift_card"), total="108.90", tax={"21": "18.90"})
     assert booked(stage, connected, off) == ([(8200, "100.00"), (8204, "-10.00")], {"VerkopenHoog": "18.90"})
     free = sold(line(paid("121.00")), WHOLE, total="0.00", tax={"21": "21.00"})
+    # The shop left all of the VAT on an invoice of nothing: it is declared.
+    assert booked(stage, connected, free) == ([(8200, "100.00"), (8240, "-121.00")], {"VerkopenHoog": "21.00"})
+    free = sold(line(paid("121.00")), line(paid("-121.00"), kind="gift_card"), total="0.00", tax={"21": "0.00"})
     run(stage, connected, free)
     row = stage.row(connected, str(free["number"]))
     assert (row.state, row.reason and row.reason.code) == ("skipped", "shop-zero-total")

@@ -167,6 +167,27 @@ def is_voucher(line: OrderLine) -> bool:
     return line.type in _VOUCHERS
 
 
+def is_goods(line: OrderLine) -> bool:
+    """Whether a line is what was bought or a cost of it: in a sale its amount is positive, unlike a discount's."""
+    return not is_voucher(line) and _category(line.type) != "discounts"
+
+
+def leaves_vat(order: Order) -> bool:
+    """Whether lines that come to nothing leave VAT at some rate: a discount may be at another rate than the goods.
+
+    A cent per line is rounding, in what the lines come to and in the VAT of each rate.
+    """
+    shares = [price for line in order.lines for price in line.prices]
+    paid = [(share.rate, _figures(share)[0]) for share in shares]
+    if abs(sum((gross for _, gross in paid), Decimal(0))) > len(paid) * CENT:
+        return False
+    left = {rate: Decimal(0) for rate, _ in paid}
+    stated = [(tax.rate, tax.amount) for tax in order.taxes if tax.rate in left]
+    for rate, amount in stated or [(rate, within(gross, rate)) for rate, gross in paid]:
+        left[rate] += amount
+    return any(abs(cents(vat)) > CENT * sum(rate == of for of, _ in paid) for rate, vat in left.items())
+
+
 def _voucher(gross: Decimal, rate: Decimal, *, vouchers_are_discounts: bool) -> Category:
     """A voucher sold without VAT is a debt, and redeeming it as payment takes that debt away.
 

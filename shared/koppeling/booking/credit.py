@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from koppeling.booking import oss
-from koppeling.booking.amounts import is_voucher
+from koppeling.booking.amounts import is_goods
 from koppeling.booking.countries import destination
 from koppeling.booking.plan import (
     Heading,
@@ -141,7 +141,7 @@ def as_sale(credit: Order) -> Order:
     # What `amounts` lets rounding explain, and as much again: only beyond it does a sign come into doubt.
     total, margin = abs(credit.total), 2 * CENT * sum(len(line.prices) for line in credit.lines)
     # A credit of goods that were paid whole by gift card comes to nothing: then the goods say which way it goes.
-    negative_total = credit.total < 0 if total else _gross(_goods(credit.lines)) < 0
+    negative_total = credit.total < 0 if total else _gross(filter(is_goods, credit.lines)) < 0
     turn = _turn(_gross(credit.lines), total, margin, expected=negative_total)
     lines = tuple(_turned(line) if turn else line for line in credit.lines)
     lines = tuple(line.model_copy(update={"quantity": abs(line.quantity)}) for line in lines)
@@ -156,10 +156,6 @@ def _turn(amount: Decimal, wanted: Decimal, margin: Decimal, *, expected: bool) 
     """Whether to turn this amount's sign: as expected, unless only the other way brings it to what is wanted."""
     off, other = abs((-amount if expected else amount) - wanted), abs((amount if expected else -amount) - wanted)
     return expected if off <= margin or off <= other else not expected
-
-
-def _goods(lines: Iterable[OrderLine]) -> tuple[OrderLine, ...]:
-    return tuple(line for line in lines if not is_voucher(line))
 
 
 def _gross(lines: Iterable[OrderLine]) -> Decimal:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from koppeling.booking.amounts import is_voucher
+from koppeling.booking.amounts import is_voucher, leaves_vat
 from koppeling.booking.profile import Profile
 from koppeling.catalogue import euro, on, reason
 from koppeling.failures import Reason, Refused
@@ -71,7 +71,7 @@ def decide(order: Order, profile: Profile, statuses: ShopStatuses, payments: Pay
         return Skip(reason("shop-refunded"))
     if not completed:
         return Waiting(reason("shop-not-completed", status=statuses.describe(order.status)))
-    # An order of nothing, paid whole by gift card, carries no payment information at all.
+    # An order of nothing, such as one paid whole by gift card, carries no payment information at all.
     return _paid(order, profile, payments) if order.total else Ready()
 
 
@@ -87,7 +87,7 @@ def _nothing_to_book(order: Order, profile: Profile) -> Reason | None:
     placed = order.placed_at.date()
     if profile.start_date is not None and not profile.books(placed):
         return reason("shop-before-start-date", date=on(placed), start_date=on(profile.start_date))
-    if order.total == 0 and not _touches_vouchers(order, profile):
+    if order.total == 0 and not (_touches_vouchers(order, profile) or leaves_vat(order)):
         return reason("shop-zero-total")
     return None
 
