@@ -124,6 +124,25 @@ def test_reverse_charge(stage: Stage, home: Connected) -> None:
     assert invoice["regels"][0]["grootboekfunctie"] == "VerkopenExportBinnenEU"
 
 
+@pytest.mark.parametrize("written", [{"country_code": "BEL"}, {"country_code": "", "country": "België"}])
+def test_a_country_written_otherwise(stage: Stage, home: Connected, oss: Connected, written: dict[str, str]) -> None:
+    """A country that tells the VAT rules is the customer's in SnelStart too, however the shop wrote it."""
+    for connected, raw, lines in (
+        (home, untaxed(**reversed_to("BE")), [(8300, "100.00")]),
+        (oss, thing(**to("BE")), [(8320, "100.00"), (1520, "21.00")]),
+    ):
+        raw["debtor"]["address"]["invoice"] |= written
+        assert booked(stage, connected, raw)[0] == lines
+        assert not any("weggelaten" in note for note in stage.row(connected, str(raw["number"])).notes)
+
+
+def test_a_number_typed_without_its_country(stage: Stage, home: Connected) -> None:
+    """A valid VAT number is kept on the customer with its prefix, also where the shop's field held none."""
+    raw = thing(**to("BE", BELGIAN.removeprefix("BE")) | {"tax_region": "NL"})
+    booked(stage, home, raw)
+    assert invoices(stage, home)[f"MWW{raw['number']}"]["klant"]["btwNummer"] == BELGIAN
+
+
 def test_reverse_charge_greece(stage: Stage, home: Connected) -> None:
     """Greece is GR in an address and EL in a VAT number: SnelStart takes them together."""
     raw = untaxed(**reversed_to("GR", "EL094259216"))

@@ -13,7 +13,9 @@ from typing import Any
 from stdnum import iban
 
 from koppeling.booking import vatnumbers
+from koppeling.booking.countries import code_of
 from koppeling.clock import AMSTERDAM
+from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import Address, Order
 from koppeling.snelstart.client import SnelStart, is_id, literal
 from koppeling.snelstart.errors import REFUSED_FIELDS, SnelStartRefused
@@ -165,7 +167,8 @@ class _Drafting:
             self._checked(body, "iban", iban.compact(debtor.bank_account), "IBAN", iban.is_valid)
         number = debtor.invoice.tax_number.strip() if debtor.invoice else ""
         if number:
-            compact = vatnumbers.valid(number) or number
+            # As in `vatnumbers.checked`: typed without its prefix it is tried with that of the address.
+            compact = vatnumbers.valid(number) or vatnumbers.valid(self._country() + number) or number
             self._checked(body, "btwNummer", compact, "btw-nummer", self._fits_country)
         return Draft(body, tuple(self.notes))
 
@@ -173,14 +176,19 @@ class _Drafting:
         return vatnumbers.valid(number) is not None and vatnumbers.country_of(number) == self._country()
 
     def _country(self) -> str:
-        return self.order.debtor.invoice.country_code if self.order.debtor.invoice else ""
+        """The invoice address's, two capitals, however the shop wrote it; "" where it cannot be told."""
+        try:
+            return code_of(self.order.debtor.invoice or Address(), self.chart)
+        except Refused:
+            return ""
 
     def _address(self, invoice: Address | None, person: str) -> dict[str, Any] | None:
         """All or nothing: SnelStart refuses an address of which only a part is filled (REL-0060)."""
         if invoice is None:
             return None
         straat = " ".join(f"{invoice.street} {invoice.number}".split())
-        land = self.chart.countries.get(invoice.country_code)
+        # Its own code first: what only counts as another country for VAT is no other in an address.
+        land = self.chart.countries.get(invoice.country_code) or self.chart.countries.get(self._country())
         parts = (straat, invoice.zipcode.strip(), invoice.city.strip(), land)
         if not any(parts[:3]):
             return None
