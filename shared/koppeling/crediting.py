@@ -1,9 +1,11 @@
 """Taking back under our lease: a credit order after its original, or the whole of an order of our own."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 from koppeling import catalogue, clock
-from koppeling.booking.credit import credit_plan, reversal
+from koppeling.booking.content import content_of
+from koppeling.booking.credit import credit_plan, negative, reversal
 from koppeling.booking.decide import Credit, Skip
 from koppeling.booking.plan import Plan
 from koppeling.failures import ConnectionRefused, Refused
@@ -11,6 +13,7 @@ from koppeling.fingerprint import fingerprint
 from koppeling.job import Job, Later
 from koppeling.mijnwebwinkel.models import Order, Payments
 from koppeling.sending import Draft, planned, send_back
+from koppeling.snelstart.listing import Detail, detail
 from koppeling.snelstart.models import Chart
 from koppeling.snelstart.relaties import Relatie
 from koppeling.takeback import NotYet, Takeable, of_row, of_shop, original_of
@@ -46,6 +49,7 @@ def book_credit(job: Job, credit: Order, verdict: Credit) -> bool:
     if -plan.total > found.original.total:
         total, booked = catalogue.euro(-plan.total), catalogue.euro(found.original.total)
         raise Refused(catalogue.reason("amount-credit-exceeds", total=total, booked=booked))
+    _standing(job, found.original.factuurnummer, found.verkoopboeking_id)
     job.place.orders.credit(verdict.of, credit.number)
     send_back(job, Draft(credit, plan, Relatie(found.relatie_id), "credit", verdict.of), draw)
     return True
@@ -92,5 +96,26 @@ def reverse(job: Job, order: Order, paid: Payments | None) -> bool:
     def draw(chart: Chart, _: date | None) -> Plan:
         return reversal(order, original, profile, chart, paid, on=today)
 
-    send_back(job, Draft(order, planned(job, draw), Relatie(sale.booking.relatie_id), "reversal"), draw)
+    plan = planned(job, draw)
+    standing = _standing(job, original.factuurnummer, sale.verkoopboeking_id)
+    if content_of(negative(plan)) != sale.booking.content and not _same_vat(plan, standing, job.place.charts.get()):
+        raise Refused(catalogue.reason("vat-booked-differs", invoice_number=original.factuurnummer))
+    send_back(job, Draft(order, plan, Relatie(sale.booking.relatie_id), "reversal"), draw)
     return True
+
+
+def _standing(job: Job, factuurnummer: str, verkoopboeking_id: str) -> Detail:
+    """The invoice that is taken back, as it is in SnelStart now. `Refused` when somebody removed it."""
+    standing = detail(job.place.snelstart, verkoopboeking_id)
+    if standing is None:
+        raise Refused(catalogue.reason("number-gone", invoice_number=factuurnummer))
+    return standing
+
+
+def _same_vat(plan: Plan, standing: Detail, chart: Chart) -> bool:
+    """Whether a reversal takes back exactly the VAT that stands there, that of another country included."""
+    foreign = chart.company.buitenlandse_btw_grootboek_id.casefold()
+    vat = {str(one.btw_soort): -one.bedrag for one in plan.btw}
+    abroad = -sum((one.bedrag for one in plan.regels if one.grootboek_id.casefold() == foreign), Decimal(0))
+    there = {kind: amount for kind, amount in standing.vat.items() if amount}
+    return vat == there and abroad == standing.accounts.get(foreign, 0)

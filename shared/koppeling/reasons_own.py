@@ -197,6 +197,11 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
         "Moet zij echt stoppen, pauzeer haar dan met «koppeling pause».",
         "operator",
     ),
+    "vat-booked-differs": (
+        "De btw van factuur {invoice_number} in SnelStart is anders dan die van de bestelling zoals zij er nu uitziet.",
+        "Boek de creditfactuur zelf in SnelStart, met de btw van die factuur, en bied de bestelling niet opnieuw aan.",
+        "bookkeeper",
+    ),
     "vat-number-not-in-vies": (
         "Het btw-nummer van de klant is volgens het Europese register (VIES) niet geldig.",
         "Vraag de klant om het juiste btw-nummer, verbeter het in de webwinkel en bied de bestelling opnieuw aan.",

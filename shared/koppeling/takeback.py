@@ -20,6 +20,7 @@ class Takeable:
 
     original: Original
     relatie_id: str
+    verkoopboeking_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def of_row(row: OrderRow) -> Takeable | NotYet | Skip:
     if row.state == "credited" and row.sale is not None:
         return Skip(catalogue.reason("shop-credit-already-reversed", of=row.number))
     if row.state in ("paid", "credited") and sale is not None and not row.reversing:
-        return Takeable(original_of(row.number, sale), sale.booking.relatie_id)
+        return Takeable(original_of(row.number, sale), sale.booking.relatie_id, sale.verkoopboeking_id)
     if row.state == "skipped":
         return Skip(catalogue.reason("shop-credit-of-unbooked", of=row.number))
     return NotYet(catalogue.reason("shop-credit-waits", of=row.number), queue=False)

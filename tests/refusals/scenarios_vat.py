@@ -9,10 +9,12 @@ import httpx
 from koppeling import onboard
 from koppeling.failures import Reason
 from sandbox.world import simulator
+from tests.booking.world import line, paid
 from tests.exactly_once.rig import environment
-from tests.refusals.scene import ORDINARY, Scenario, Scene
+from tests.refusals.scene import ORDINARY, Scenario, Scene, seen
 from tests.regimes.winkel import (
     BELGIAN,
+    CANCELLED,
     GERMAN_NUMBER,
     Json,
     buyer,
@@ -59,6 +61,16 @@ def _rate_past(scene: Scene) -> Reason:
     return scene.refused(thing("106.00", "6", "6.00", **on("2018-12-31")), connected)
 
 
+def _booked_differs(scene: Scene) -> Reason:
+    """The rate of an order that is in the books is changed in the shop, and the order cancelled after that."""
+    raw = thing()
+    number = str(raw["number"])
+    assert scene.deliver(raw).state == "paid"
+    price = {"tax": [{"amount": "9.99", "rate": "9"}], "total": "121.00"}
+    scene.stage.change(scene.home, number, status=CANCELLED, orderlines=[line(paid("121.00", "9"))], price=price)
+    return seen(scene.again(number), "refused")
+
+
 def _oss_changed(scene: Scene) -> Reason:
     """Dutch VAT from before OSS was on, in a period that is closed: on the first open day that is not taken."""
     first, last = days_ago(40), days_ago(32)
@@ -98,6 +110,7 @@ def _vies_unavailable(scene: Scene) -> Reason:
 
 SCENARIOS: Mapping[str, Scenario] = {
     "oss-changed": _oss_changed,
+    "vat-booked-differs": _booked_differs,
     "vat-country-unknown": lambda scene: scene.refused(thing(**_from("XYZ"))),
     "vat-kor-abroad": lambda scene: _under_kor(scene, untaxed(**to("BE"))),
     "vat-kor-charged": lambda scene: _under_kor(scene, thing()),
