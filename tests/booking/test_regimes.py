@@ -216,6 +216,15 @@ def test_below_the_threshold(region: str) -> None:
     assert "onder de drempel" in planned.notes[0]
 
 
+@pytest.mark.parametrize("region", ["NL", "DE", ""])
+def test_no_vat_to_a_consumer_abroad(region: str) -> None:
+    """Without any VAT to a consumer abroad it is booked as such, marked, and nobody is told that it holds Dutch VAT."""
+    planned = plan(untaxed(debtor=to("DE"), tax_region=region), profile(), HOME)
+    assert booked(planned) == ([(8240, "100.00", "Geen")], [])
+    assert planned.markering
+    assert planned.notes == ("Aan een consument in DE is geen btw berekend: als binnenlands zonder btw geboekt.",)
+
+
 def test_foreign_vat_without_oss() -> None:
     """With OSS off, another country's VAT is refused, by region or by rate."""
     assert refusal(simple(debtor=to("BE"), tax_region="BE")) == "oss-not-enabled"

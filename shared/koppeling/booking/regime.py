@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from koppeling.booking import oss
+from koppeling.booking.amounts import is_voucher
 from koppeling.booking.countries import EU, HOME, destination, region, shown
 from koppeling.booking.vat import cents, kind_of
 from koppeling.booking.vatnumbers import checked, country_of, stated
@@ -120,8 +121,16 @@ def _consumer(order: Order, country: str, day: date, chart: Chart) -> Regime:
         return Regime("oss", country, doubts=doubts)
     if (rates and region(order) == country) or not dutch:
         raise Refused(reason("oss-not-enabled", country=shown(country)))
+    if not rates:
+        return Regime("domestic", country, doubts=(*_untaxed(order, country), *doubts))
     note = f"Verkoop aan een consument in {shown(country)}, met Nederlandse btw (onder de drempel; OSS staat uit)."
     return Regime("domestic", country, notes=(note,), doubts=doubts)
+
+
+def _untaxed(order: Order, country: str) -> Iterable[str]:
+    """A voucher has no VAT when it is sold; anything else without is worth a look."""
+    if any(price.amount for line in order.lines if not is_voucher(line) for price in line.prices):
+        yield f"Aan een consument in {shown(country)} is geen btw berekend: als binnenlands zonder btw geboekt."
 
 
 def _business_like(order: Order) -> Iterable[str]:
