@@ -5,7 +5,7 @@ from itertools import batched
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from koppeling.booking.plan import plan
@@ -135,6 +135,7 @@ def test_wrong_settings_are_named(toml: str, key: str) -> None:
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=6),
     st.integers(0, 50),
 )
+@example([(1, 0), (3, 0), (0, 2)], 5)
 def test_an_import_opens_its_own_days_and_no_other(imports: list[tuple[int, int]], start: int) -> None:
     """In whatever order they come: the days of each, and those from the start date on; periods that touch are one."""
     first_day = date(2026, 1, 1)

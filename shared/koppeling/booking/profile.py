@@ -185,15 +185,14 @@ class Profile(_Choices):
         if begins is None or first >= begins:
             return self
         apart: list[tuple[date, date]] = []
-        for from_, to in sorted((*self.imported, (first, last)), reverse=True):
-            if to >= begins - _A_DAY:
-                begins = min(begins, from_)
-            elif apart and to >= apart[-1][0] - _A_DAY:
-                apart[-1] = (from_, max(to, apart[-1][1]))
+        for from_, to in sorted((*self.imported, (first, last))):
+            if apart and from_ - _A_DAY <= apart[-1][1]:
+                apart[-1] = (apart[-1][0], max(apart[-1][1], to))
             else:
                 apart.append((from_, to))
-        imported = tuple(period for period in reversed(apart) if period[0] < begins)
-        return self.model_copy(update={"start_date": begins, "imported": imported})
+        while apart and apart[-1][1] >= begins - _A_DAY:
+            begins = min(begins, apart.pop()[0])
+        return self.model_copy(update={"start_date": begins, "imported": tuple(apart)})
 
     def number_for(self, order_number: str) -> str:
         """The invoice number of an order; `plan` refuses one that is too long."""
