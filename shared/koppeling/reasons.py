@@ -63,7 +63,7 @@ REASONS: Final[dict[str, tuple[str, str, Whose]]] = {
     ),
     "vat-kor-charged": (
         "De administratie gebruikt de kleineondernemersregeling, maar in de bestelling is {stated} btw berekend.",
-        "Zet de btw in de webwinkel op 0%, of zet de regeling in SnelStart uit als zij niet meer geldt.",
+        "Zet de btw op 0%, of de regeling in SnelStart uit als zij niet meer geldt; boek zelf wat van daarvoor is.",
         "owner",
     ),
     "vat-rate-unknown": (
