@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from koppeling.booking.credit import Original, credit_plan
+from koppeling.booking.decide import Skip, decide
 from koppeling.booking.plan import Plan, plan
 from koppeling.failures import Refused
 from koppeling.mijnwebwinkel.models import LinePrice, Order
 from koppeling.snelstart.models import Chart
-from tests.booking.world import ACCOUNTS, chart, line, order, paid, profile, to
+from tests.booking.world import ACCOUNTS, STATUSES, chart, line, order, paid, profile, to
 
 HOME, KOR, OSS = (
     each.model_copy(
@@ -139,7 +140,7 @@ def test_to_the_cent(name: str, data: st.DataObject) -> None:
     if planned is None:
         return
     assert planned.regime == case.regime
-    amounts = [regel.bedrag for regel in planned.regels] + [vat.bedrag for vat in planned.btw]
+    amounts = _amounts(planned)
     assert sum(amounts, Decimal(0)) == planned.total == given_order.total
     assert all(type(amount) is Decimal and amount.as_tuple().exponent == -2 and amount for amount in amounts)
     foreign = [regel.bedrag for regel in planned.regels if regel.grootboek_nummer == FOREIGN_VAT]
@@ -154,3 +155,31 @@ def test_to_the_cent(name: str, data: st.DataObject) -> None:
         ]
         assert [(vat.btw_soort, -vat.bedrag) for vat in back.btw] == [(v.btw_soort, v.bedrag) for v in planned.btw]
         assert back.total == -planned.total
+
+
+def _amounts(planned: Plan) -> list[Decimal]:
+    return [regel.bedrag for regel in planned.regels] + [vat.bedrag for vat in planned.btw]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    goods=st.lists(st.tuples(st.integers(1, 50_000), st.sampled_from(DUTCH)), min_size=1, max_size=4),
+    rate=st.sampled_from(DUTCH),
+)
+def test_an_order_of_nothing(goods: list[tuple[int, str]], rate: str) -> None:
+    """What one discount at one rate brings to nothing: skipped, or booked with all the VAT that is left, and back."""
+    lines = [line(paid(str(Decimal(cents) / 100), of)) for cents, of in goods]
+    off = line(paid(str(-sum(Decimal(cents) for cents, _ in goods) / 100), rate), kind="discount")
+    shares = _shares(order(*lines, off, total="0"))
+    stated = {each: _vat(shares, each) for each in {share.rate for share in shares}}
+    tax = tuple((str(amount), str(each)) for each, amount in stated.items())
+    given_order = order(*lines, off, total="0.00", tax=tax)
+    if isinstance(decide(given_order, PROFILE, STATUSES), Skip):
+        assert all(abs(amount) <= Decimal("0.01") * len(shares) for amount in stated.values())
+        return
+    planned = _planned(given_order, CASES["domestic"])
+    assert planned is not None
+    assert sum(_amounts(planned), Decimal(0)) == planned.total == 0
+    assert sorted(each.bedrag for each in planned.btw) == sorted(amount for amount in stated.values() if amount)
+    for credit in (given_order, _negative(given_order)):
+        assert [-amount for amount in _amounts(_taken_back(credit, CASES["domestic"]))] == _amounts(planned)
