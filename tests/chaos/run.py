@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +25,15 @@ from rich.table import Table
 from sandbox.localaws import ROOT, running
 from sandbox.world import simulator
 from tests.chaos.taps import tapped
-from tests.chaos.world import ORDERS, Result, play
+from tests.chaos.verdicts import Violation
+from tests.chaos.world import ORDERS, OWN_OF_IMPORTS, Result, play
 from tests.exactly_once.rig import stage
 
 _RESULTS = ROOT / "bench" / "chaos.json"
 _SAY_EVERY_SECONDS = 10.0
+_LONG = 200
+"""Worlds in which each of an import's own calls must have been struck."""
+_SUMMED = ("orders", "deliveries", "repeated", "crossed", "dead")
 _SOMETIMES = {
     "look for the invoice": "an invoice whose answer was lost was looked for",
     "GET /verkoopboekingen": "one that was there was taken over",
@@ -59,9 +64,10 @@ def worker(first: int, step: int, worlds: int) -> None:
             taps.struck.clear()
             try:
                 played = play(made, taps, seed)
-            except BaseException as error:
-                error.add_note(f"in the world of seed {seed}")
-                raise
+            except Exception as error:  # noqa: BLE001 -- told as what is wrong with this seed, so that it can be replayed
+                traceback.print_exception(error)
+                stopped = (Violation("stopped", "", type(error).__name__),)
+                played = Result(seed, 0, 0, 0, 0, 0, {}, stopped)
             print(json.dumps(_told(played, taps.seen, taps.struck)), flush=True)  # noqa: T201 -- to our parent
 
 
@@ -70,6 +76,8 @@ def _told(result: Result, seen: Counter[str], struck: Counter[tuple[str, Any]]) 
         "seed": result.seed,
         "orders": result.orders,
         "deliveries": result.deliveries,
+        "repeated": result.repeated,
+        "crossed": result.crossed,
         "dead": result.dead,
         "states": dict(result.outcomes),
         "violations": [[each.kind, each.number, each.found] for each in result.violations],
@@ -143,7 +151,7 @@ def _report(first: int, worlds: int, processes: int, *, alone: bool) -> int:
         seen.update(played["seen"])
         states.update(played["states"])
         struck.update({(effect, fault): count for effect, fault, count in played["struck"]})
-        sums.update({name: played[name] for name in ("orders", "deliveries", "dead")} | {"worlds": 1})
+        sums.update({name: played[name] for name in _SUMMED} | {"worlds": 1})
         if played["violations"]:
             wrong.append(played)
             console.print(f"[bold red]seed {played['seed']}[/]: {played['violations']}")
@@ -153,6 +161,12 @@ def _report(first: int, worlds: int, processes: int, *, alone: bool) -> int:
             so_far = f"{sums['orders']} orders, {struck.total()} faults, {len(wrong)} seeds wrong"
             console.print(f"[dim]{said - began:5.0f} s  {so_far}")
     unreached = [] if alone else [why for call, why in _SOMETIMES.items() if not seen[call]]
+    hit = {effect for effect, _ in struck}
+    if sums["worlds"] >= _LONG:
+        unreached += [f"{effect}: never struck" for effect in sorted(OWN_OF_IMPORTS - hit)]
+    by_kind: Counter[str] = Counter()
+    for (_, fault), count in struck.items():
+        by_kind[fault] += count
     kinds = Counter(each[0] for played in wrong for each in played["violations"])
     console.print(_table(struck))
     told = {
@@ -160,7 +174,10 @@ def _report(first: int, worlds: int, processes: int, *, alone: bool) -> int:
         "worlds": sums["worlds"],
         "first seed": first,
         "deliveries": sums["deliveries"],
+        "of a message delivered before": sums["repeated"],
+        "beside others under way": sums["crossed"],
         "faults": struck.total(),
+        "faults by kind": dict(sorted(by_kind.items())),
         "dead letters, all finished by a redrive": sums["dead"],
         "states": dict(states),
         "invoices doubled": kinds["invoice doubled"] + kinds["invoice too many"],

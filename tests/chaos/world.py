@@ -39,9 +39,18 @@ _ROUNDS, _LOT, _QUIET_ROUNDS = 12, 6, 25
 _CREDITED, _TAKEN_BACK, _COMPLETED = 0.15, 0.12, 0.5
 _STRUCK, _TWICE, _ACK_LOST, _FORGOTTEN, _NO_WEBHOOK = 0.75, 0.25, 0.15, 0.1, 0.2
 _IMPORTED, _TOLD_BEFORE_IMPORT = 0.5, 0.3
-_CALLS_OF_A_DELIVERY, _CALLS_OF_AN_IMPORT = 13, 220
+_CALLS_OF_A_DELIVERY, _CALLS_OF_AN_IMPORT = 13, 40
 _OF_QUESTIONS = 0.1
 """How much a plain read of our own table counts among the calls that may be struck: they are many and all alike."""
+_OF_ITS_ORDERS = 0.05
+"""How much a call of an import's orders counts: other deliveries have those too, its own calls are few beside them."""
+OWN_OF_IMPORTS = frozenset(
+    {
+        *("claim the import", "save the import", "move the import on", "end the import", "let go of the import"),
+        *("read the import page", "choose the batch", "note the batch", "mark the batch", "settle the batch"),
+        *("record the batch", "queue the import"),
+    }
+)
 _TIMES = (0.0, 0.0, 0.0, 20.0, 60.0, 100.0, SETTLED, 1000.0)
 _LEASE_OVER = 100.0
 _HOUR_AND_MORE = 4000.0
@@ -66,6 +75,10 @@ class Result:
     seed: int
     orders: int
     deliveries: int
+    repeated: int
+    """Of the deliveries, those of a message that was under way or done with."""
+    crossed: int
+    """Of the deliveries, those with others under way at the same moment."""
     dead: int
     outcomes: Mapping[str, int]
     violations: tuple[Violation, ...]
@@ -82,6 +95,8 @@ class World:
     imports: list[Imported] = field(default_factory=list)
     dead: list[Letter] = field(default_factory=list)
     deliveries: int = 0
+    repeated: int = 0
+    crossed: int = 0
     dead_ever: int = 0
     taps_made: int = 0
     disturbed: bool = True
@@ -153,8 +168,10 @@ class World:
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
-    def tap(self, calls: int = _CALLS_OF_A_DELIVERY) -> Tap:
-        """What goes wrong with the next delivery, if anything: at which of its `calls`, and what."""
+    def tap(self, letter: Letter | None = None) -> Tap:
+        """What goes wrong with the next delivery, if anything: at which of its calls, and what."""
+        history = letter is not None and any(each.run == letter.number for each in self.imports)
+        calls = _CALLS_OF_AN_IMPORT if history else _CALLS_OF_A_DELIVERY
         self.taps_made += 1
         rng = Random(f"{self.seed} {self.taps_made}")  # noqa: S311 -- a sample, no secret
         struck = self.disturbed and rng.random() < _STRUCK
@@ -164,7 +181,8 @@ class World:
 
         def choose(call: Call) -> Fault | None:
             nonlocal count, left, same
-            count += rng.random() < (_OF_QUESTIONS if "." in call.effect else 1.0)
+            weight = _OF_ITS_ORDERS if history and call.effect not in OWN_OF_IMPORTS else 1.0
+            count += rng.random() < (_OF_QUESTIONS * weight if "." in call.effect else weight)
             if not struck or count <= at or left == 0:
                 return None
             left -= 1
@@ -222,8 +240,10 @@ class World:
 
         stepper = self.post.taps.stepper
         assert stepper is not None
-        stepper.run([partial(one, letter, self.tap(self._calls(letter))) for letter in lot])
+        stepper.run([partial(one, letter, self.tap(letter)) for letter in lot])
         self.deliveries += len(lot)
+        self.repeated += len(lot) - len(set(map(id, lot)))
+        self.crossed += len(lot) if len(lot) > 1 else 0
         for letter in dict.fromkeys(map(id, lot)):
             known = next(each for each in lot if id(each) == letter)
             if any(each is known for each in over):
@@ -233,10 +253,6 @@ class World:
                 self.post.letters.remove(known)
                 self.dead.append(known)
                 self.dead_ever += 1
-
-    def _calls(self, letter: Letter) -> int:
-        about_all = any(each.run == letter.number for each in self.imports)
-        return _CALLS_OF_AN_IMPORT if about_all else _CALLS_OF_A_DELIVERY
 
     def quieten(self) -> list[Violation]:
         """No more faults: dead letters back, and on until nothing moves; what is then wrong."""
@@ -290,7 +306,16 @@ def play(stage: Stage, taps: Taps, seed: int, count: int = ORDERS) -> Result:
         outcomes: dict[str, int] = {}
         for row in rows:
             outcomes[row.state] = outcomes.get(row.state, 0) + 1
-        return Result(seed, len(world.expected), world.deliveries, world.dead_ever, outcomes, tuple(found))
+        return Result(
+            seed=seed,
+            orders=len(world.expected),
+            deliveries=world.deliveries,
+            repeated=world.repeated,
+            crossed=world.crossed,
+            dead=world.dead_ever,
+            outcomes=outcomes,
+            violations=tuple(found),
+        )
     finally:
         taps.stepper = None
         stage.disconnect(world.post.connected)
