@@ -13,7 +13,7 @@ from koppeling.fingerprint import fingerprint
 from koppeling.job import Job, Later
 from koppeling.mijnwebwinkel.models import Order, Payments
 from koppeling.sending import Draft, planned, send_back
-from koppeling.snelstart.listing import Detail, detail
+from koppeling.snelstart.listing import FOREIGN, Detail, detail
 from koppeling.snelstart.models import Chart
 from koppeling.snelstart.relaties import Relatie
 from koppeling.takeback import NotYet, Takeable, of_row, of_shop, original_of
@@ -106,7 +106,7 @@ def reverse(job: Job, order: Order, paid: Payments | None) -> bool:
 
 def _standing(job: Job, factuurnummer: str, verkoopboeking_id: str) -> Detail:
     """The invoice that is taken back, as it is in SnelStart now. `Refused` when somebody removed it."""
-    standing = detail(job.place.snelstart, verkoopboeking_id)
+    standing = detail(job.place.snelstart, verkoopboeking_id, _foreign(job.place.charts.get()))
     if standing is None:
         raise Refused(catalogue.reason("number-gone", invoice_number=factuurnummer))
     return standing
@@ -114,8 +114,13 @@ def _standing(job: Job, factuurnummer: str, verkoopboeking_id: str) -> Detail:
 
 def _same_vat(plan: Plan, standing: Detail, chart: Chart) -> bool:
     """Whether a reversal takes back exactly the VAT that stands there, that of another country included."""
-    foreign = chart.company.buitenlandse_btw_grootboek_id.casefold()
+    foreign = _foreign(chart)
     vat = {str(one.btw_soort): -one.bedrag for one in plan.btw}
     abroad = -sum((one.bedrag for one in plan.regels if one.grootboek_id.casefold() == foreign), Decimal(0))
-    there = {kind: amount for kind, amount in standing.vat.items() if amount}
-    return vat == there and abroad == standing.accounts.get(foreign, 0)
+    if abroad:
+        vat[FOREIGN] = abroad
+    return vat == {kind: amount for kind, amount in standing.vat.items() if amount}
+
+
+def _foreign(chart: Chart) -> str:
+    return chart.company.buitenlandse_btw_grootboek_id.casefold()

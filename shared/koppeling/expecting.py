@@ -17,10 +17,8 @@ from koppeling.fingerprint import fingerprint
 from koppeling.foreseen import Preview
 from koppeling.mijnwebwinkel.models import Order, ShopStatuses
 from koppeling.order_row import Booking, Kind, OrderRow
+from koppeling.snelstart.listing import FOREIGN
 from koppeling.snelstart.relaties import is_email
-
-FOREIGN: Final = "buitenland"
-"""The kind under which the VAT of other countries is counted: SnelStart has it as a line, not as VAT."""
 
 _EURO: Final = "EUR"
 

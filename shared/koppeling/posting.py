@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from koppeling.compared import Paid, Posted
-from koppeling.expecting import FOREIGN
-from koppeling.snelstart.listing import Mutation
+from koppeling.snelstart.listing import FOREIGN, Mutation
 from koppeling.snelstart.models import Chart
 
 _VAT: Final = {

@@ -201,7 +201,7 @@ class _Side:
         key = booking_id.casefold()
         if key in self.details or key in self.gone:
             return self.details.get(key)
-        read = listing.detail(self.place.snelstart, booking_id)
+        read = listing.detail(self.place.snelstart, booking_id, self.look.chart.company.buitenlandse_btw_grootboek_id)
         if read is None:
             self.gone.add(key)
         else:

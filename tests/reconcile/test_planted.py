@@ -175,13 +175,23 @@ def test_an_order_that_moved_to_another_period_is_not_compared(shop: Shop) -> No
 def test_vat_is_found_too_where_mutations_do_not_show_whose_they_are(shop: Shop, numbers: str) -> None:
     """Then the bookings are read singly; what is known of the payments is compared, the rest told as not compared."""
     shop.stage.books.tell("settings", {"mutation_numbers": numbers})
-    shop.sale()
+    shop.run(german())
     number = shop.sale()
     assert shop.found() == []
     PLANTED["different-vat"][0](shop, number)
     done = shop.compared()
     assert [(one.order_number, one.kind) for one in done.differences] == [(number, "different-vat")]
     assert done.not_compared.vat == 0
+    assert [(one.name, one.closes) for one in done.vat if one.name == "buitenland"] == [("buitenland", True)]
+
+
+@pytest.mark.parametrize("numbers", ["all", "none"])
+def test_a_sale_abroad_written_since_is_no_change_of_accounts(shop: Shop, numbers: str) -> None:
+    """The account of foreign VAT is no account of revenue, in a booking that was read singly either."""
+    shop.stage.books.tell("settings", {"mutation_numbers": numbers})
+    number = shop.run(german())
+    shop.books.change(f"MWW{number}")
+    assert shop.found() == []
 
 
 def test_a_changed_profile_is_no_change_by_hand(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import batched
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from koppeling.failures import Unavailable
 from koppeling.shapes import day, decimal, many, mapping, moment, text
 from koppeling.snelstart.client import PAGE, SnelStart, literal, rows
 from koppeling.snelstart.errors import UnknownId
+
+FOREIGN: Final = "buitenland"
+"""The kind under which the VAT of other countries is counted: SnelStart has it as a line, not as VAT."""
 
 _NUMBERS: Final = 40
 """Invoice numbers asked for in one call: what a URL holds."""
@@ -50,7 +54,7 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A whole booking: what its lines come to per ledger account and its VAT per kind."""
+    """A whole booking: what its lines come to per ledger account and its VAT per kind, that of other countries too."""
 
     factuurnummer: str
     omschrijving: str
@@ -91,13 +95,16 @@ def mutations_between(snelstart: SnelStart, first: date, last: date, may_ask: Ca
         skip += PAGE
 
 
-def detail(snelstart: SnelStart, verkoopboeking_id: str) -> Detail | None:
-    """One booking, or None when it is there no longer. Failures as `SnelStart.get`."""
+def detail(snelstart: SnelStart, verkoopboeking_id: str, foreign_vat_account: str) -> Detail | None:
+    """One booking, or None when it is there no longer. Failures as `SnelStart.get`.
+
+    What stands on `foreign_vat_account` (a ledger account id, "" for none) is VAT, as it is in a plan.
+    """
     try:
         row = mapping(snelstart.get(f"verkoopboekingen/{verkoopboeking_id}"))
     except UnknownId:
         return None
-    return _read(_detail, row, "verkoopboeking")
+    return _read(partial(_detail, foreign=foreign_vat_account.casefold()), row, "verkoopboeking")
 
 
 def _between(name: str, first: date, last: date) -> str:
@@ -142,12 +149,13 @@ def _mutation(row: Mapping[str, Any]) -> Mutation:
     return _read(read, row, "grootboekmutatie")
 
 
-def _detail(row: Mapping[str, Any]) -> Detail:
+def _detail(row: Mapping[str, Any], foreign: str) -> Detail:
     accounts: dict[str, Decimal] = {}
+    vat: dict[str, Decimal] = {}
     for regel in map(mapping, many(row.get("boekingsregels"))):
         account = _id(regel, "grootboek")
-        accounts[account] = accounts.get(account, Decimal(0)) + _amount(regel, "bedrag")
-    vat: dict[str, Decimal] = {}
+        of, name = (vat, FOREIGN) if foreign and account == foreign else (accounts, account)
+        of[name] = of.get(name, Decimal(0)) + _amount(regel, "bedrag")
     for regel in map(mapping, many(row.get("btw"))):
         kind = text(regel.get("btwSoort"))
         vat[kind] = vat.get(kind, Decimal(0)) + _amount(regel, "btwBedrag")
