@@ -28,6 +28,9 @@ DifferenceKind = Literal[
 Repair = Literal["queue", "book-again", "settle-again"]
 """What `--repair` may do about it: queue the order, after opening its row again where that says it is done."""
 
+Verdict = Literal["sluitend", "sluitend voor zover vergeleken", "niet sluitend"]
+"""What was not compared is no difference, but without it nothing is called sluitend alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -46,6 +49,8 @@ class Expected:
     vat: Mapping[str, Decimal] | None = None
     accounts: Mapping[str, Decimal] | None = None
     on: date | None = None
+    not_before: date | None = None
+    """Where our row does not say on which day it was booked: the first that may be, when `on` is but the last."""
     journal: int | None = None
     was: Decimal | None = None
     of: str = ""
@@ -160,16 +165,28 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class NotCompared:
-    """Invoices of which something stayed unseen, because SnelStart's lists do not show it and calls are scarce."""
+    """Invoices of which something stayed unseen: no list shows it and calls are scarce, or nobody knows it."""
 
     vat: int = 0
     journal: int = 0
     unread: int = 0
     """Unexplained invoices that may have been doubles or credits of an order, and were not read one by one."""
+    date: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any(self.as_json().values())
 
     def as_json(self) -> dict[str, int]:
         """By name."""
-        return {"vat": self.vat, "journal": self.journal, "unread": self.unread}
+        return {"vat": self.vat, "journal": self.journal, "unread": self.unread, "date": self.date}
+
+
+def verdict(not_compared: NotCompared, *, closes: bool) -> Verdict:
+    """What a comparison comes to, in words."""
+    if not closes:
+        return "niet sluitend"
+    return "sluitend voor zover vergeleken" if not_compared else "sluitend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +207,20 @@ class Reconciled:
 
     @property
     def closes(self) -> bool:
-        """Whether no difference was found."""
-        return not self.differences
+        """Whether no difference was found and every total is the same on both sides; of what was compared."""
+        lines = (*self.days, *self.vat, *self.journals)
+        return not self.differences and self.shop_total == self.books_total and all(one.closes for one in lines)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The same in words, with what was not compared."""
+        return verdict(self.not_compared, closes=self.closes)
 
     def as_json(self) -> dict[str, Any]:
         """As the command line prints it."""
         return {
             "closes": self.closes,
+            "verdict": self.verdict,
             "from": self.start.isoformat(),
             "to": self.end.isoformat(),
             "orders": self.orders,

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Final
 
 from koppeling.booking.vat import CENT
-from koppeling.catalogue import euro
+from koppeling.catalogue import euro, on
 from koppeling.compared import Books, Difference, Expected, Matched, Paid, Posted, Repair
+from koppeling.dating import dated
 from koppeling.differences import difference
 from koppeling.explaining import Explained
 from koppeling.snelstart.listing import Detail, Listed
@@ -172,6 +173,9 @@ class Comparison:
         else:
             yield from self._content(one, held, read)
             yield from self._settled(one, held)
+        if not one.verkoopboeking_id and one.on and dated(one, held, read) == "other":
+            told = {"shop_day": on(one.on), "books_day": on(held.on)}
+            yield difference("other-day", one, one.total, held.bedrag, facts=told)
         if one.reason and one.reason.code == _PARTLY:
             yield difference("credited-in-shop-only-refused", one, one.total, held.bedrag, reason=one.reason)
 
@@ -181,15 +185,16 @@ class Comparison:
         return difference("only-in-books", one, None, held.bedrag)
 
     def _amount(self, one: Expected, held: Listed) -> Difference | None:
-        if one.total is None or one.total == held.bedrag:
+        if one.total == held.bedrag:
             return None
+        # Without a total in euro the shop does not state what stands in the books.
         code = "changed-in-shop" if one.was == held.bedrag else "different-amount"
         return difference(code, one, one.total, held.bedrag)
 
     def _content(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[Difference]:
         vat = vat_of(held, self.books)
-        if vat is not None and one.vat is not None and _plain(vat) != _plain(one.vat):
-            shop, books = _plain(one.vat), _plain(vat)
+        if vat is not None and one.vat is not None and plain(vat) != plain(one.vat):
+            shop, books = plain(one.vat), plain(vat)
             code = "changed-in-shop-vat" if one.changed and not self._touched(one, held) else "different-vat"
             told = {"shop_vat": _told(shop), "books_vat": _told(books)}
             yield difference(code, one, sum(shop.values(), _ZERO), sum(books.values(), _ZERO), facts=told)
@@ -204,7 +209,7 @@ class Comparison:
     def _about(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[str]:
         if held.factuurnummer.casefold() != one.factuurnummer.casefold():
             yield f"het factuurnummer is nu {held.factuurnummer}"
-        if one.on and one.verkoopboeking_id and held.on != one.on:
+        if one.verkoopboeking_id and dated(one, held, read) == "other":
             yield "de datum"
         if one.relatie_id and held.relatie_id != one.relatie_id.casefold():
             yield "de klant"
@@ -216,7 +221,7 @@ class Comparison:
         accounts = posted.accounts if posted and posted.accounts is not None else read.accounts if read else None
         # By another profile it would be planned on other accounts: only what was written since counts.
         known = accounts is not None and one.accounts is not None and self._touched(one, held)
-        if known and _plain(accounts or {}) != _plain(one.accounts or {}):
+        if known and plain(accounts or {}) != plain(one.accounts or {}):
             yield "de grootboekrekeningen"
 
     def _touched(self, one: Expected, held: Listed) -> bool:
@@ -300,7 +305,8 @@ def is_ours(one: Expected, read: Detail | None) -> bool:
     return bool(one.verkoopboeking_id) or read is None or one.order_uuid.casefold() in read.omschrijving.casefold()
 
 
-def _plain(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
+def plain(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """To the cent, without what is nothing."""
     return {name: amount.quantize(CENT) for name, amount in amounts.items() if amount}
 
 

@@ -125,6 +125,11 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
         "Factuur {invoice} van bestelling {order} is in SnelStart met de hand gewijzigd: {what}.",
         "Is dat met opzet gedaan, dan hoeft u niets te doen; zet haar anders terug.",
     ),
+    "other-day": (
+        "changed-by-hand",
+        "Factuur {invoice} staat in SnelStart op {books_day}, maar hoort volgens bestelling {order} op {shop_day}.",
+        "Is dat met opzet, of koos het profiel eerst een andere factuurdatum, dan is het goed. Verbeter haar anders.",
+    ),
     "changed-in-shop": (
         "changed-in-shop",
         "Bestelling {order} is na het boeken gewijzigd in de webwinkel: daar {shop}, op factuur {invoice} {books}.",

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from koppeling.booking.plan import Plan
+from koppeling.booking.plan import Plan, invoice_date
 from koppeling.booking.profile import Profile
 from koppeling.booking.vat import CENT
 from koppeling.compared import Expected
@@ -121,14 +121,16 @@ class Reading:
         total = _total(order) if order else None
         if total is not None and credit:
             total = -abs(total)
+        kind: Kind = "credit" if credit else "sale"
         return [
             Expected(
                 order_number=seen.number,
                 order_uuid=order.uuid if order else "",
                 factuurnummer=self.profile.number_for(seen.number),
-                kind="credit" if credit else "sale",
+                kind=kind,
                 total=total,
-                on=order.placed_at.date() if order else None,
+                on=invoice_date(order, self.profile)[0] if order else None,
+                not_before=self._not_before(order, kind),
                 of=_of(order) if credit else "",
                 state=row.state if row else None,
                 reason=seen.reason,
@@ -145,12 +147,18 @@ class Reading:
             kind=kind,
             total=plan.total,
             on=plan.factuurdatum,
+            not_before=self._not_before(seen.order, kind),
             of=_of(seen.order) if kind == "credit" else "",
             of_many=seen.order is not None and self._of_many(seen.order),
             state=row.state if row else None,
             reason=seen.reason,
         )
         return self._with(made, plan)
+
+    def _not_before(self, order: Order | None, kind: Kind) -> date | None:
+        """The status may have changed once more since an order was completed; a reversal is planned for today."""
+        changing = kind == "reversal" or self.profile.invoice_date == "completed"
+        return order.placed_at.date() if order and changing else None
 
     def _of_many(self, order: Order) -> bool:
         """As `Customers` chooses, but for the few consumers abroad that the one for all cannot stand for."""

@@ -1,10 +1,12 @@
 """What both sides come to, per day, per kind of VAT and per journal. Pure."""
 
 from collections import defaultdict
+from datetime import date
 from decimal import Decimal
 
 from koppeling.compared import Expected, Line, NotCompared
-from koppeling.comparing import Comparison, by_others, vat_of
+from koppeling.comparing import Comparison, by_others, plain, vat_of
+from koppeling.dating import dated
 from koppeling.snelstart.listing import Listed
 
 _ZERO = Decimal("0.00")
@@ -22,19 +24,22 @@ class _Sides:
 
 
 class Totals:
-    """The totals of a comparison; an invoice whose VAT or journal nothing shows is in neither column of that table."""
+    """The totals of a comparison; an invoice whose VAT or journal nothing shows is in neither column of that table.
+
+    One whose day nothing shows is in both on the day it bears.
+    """
 
     def __init__(self, comparison: Comparison, unread: int) -> None:
         self._books = comparison.books
         self._days, self._vat, self._journals = _Sides(), _Sides(), _Sides()
-        self._unseen = {"vat": 0, "journal": 0}
+        self._unseen = {"vat": 0, "journal": 0, "date": 0}
         self.shop_total = self.books_total = _ZERO
         for one, held in comparison.matched.pairs:
             self._pair(one, held)
         for other in comparison.explained:
             self._in_books(other.other)
         self.days, self.vat, self.journals = self._days.lines(), self._vat.lines(), self._journals.lines()
-        self.not_compared = NotCompared(self._unseen["vat"], self._unseen["journal"], unread)
+        self.not_compared = NotCompared(**self._unseen, unread=unread)
 
     def _pair(self, one: Expected, held: Listed | None) -> None:
         if one.not_due:
@@ -43,22 +48,28 @@ class Totals:
             return
         if one.total is not None:
             self.shop_total += one.total
-            if one.on:
-                self._days.shop[one.on.isoformat()] += one.total
+            day = self._day(one, held)
+            if day:
+                self._days.shop[day.isoformat()] += one.total
         if held:
             self.books_total += held.bedrag
             self._days.books[held.on.isoformat()] += held.bedrag
         self._pair_vat(one, held)
         self._pair_journal(one, held)
 
+    def _day(self, one: Expected, held: Listed | None) -> date | None:
+        how = dated(one, held, self._books.details.get(held.verkoopboeking_id)) if held else "other"
+        self._unseen["date"] += how == "untold"
+        return one.on if held is None or how == "other" else held.on
+
     def _pair_vat(self, one: Expected, held: Listed | None) -> None:
         shop, books = one.vat, vat_of(held, self._books) if held else {}
         if shop is None or books is None:
             self._unseen["vat"] += held is not None
             return
-        for kind, amount in shop.items():
+        for kind, amount in plain(shop).items():
             self._vat.shop[_named(kind)] += amount
-        for kind, amount in books.items():
+        for kind, amount in plain(books).items():
             self._vat.books[_named(kind)] += amount
 
     def _pair_journal(self, one: Expected, held: Listed | None) -> None:
@@ -66,15 +77,21 @@ class Totals:
             return
         posted = self._books.posted.get(held.factuurnummer.casefold()) if held else None
         payments = posted.payments if posted else ()
-        unpaid = held is None or held.openstaand == held.bedrag
-        if one.journal is None or not (payments or unpaid):
+        settled = sum((paid.amount for paid in payments), _ZERO)
+        whole = held is None or settled == held.bedrag - held.openstaand
+        if one.journal is None or not whole:
             self._unseen["journal"] += held is not None
             return
-        # What we booked ourselves went where the profile of that day sent it.
-        chosen = payments[0].journal if payments and not by_others(one, payments) else one.journal
-        self._journals.shop[str(chosen)] += one.total
+        others = by_others(one, payments)
         for paid in payments:
+            # What we booked ourselves went where the profile of that day sent it.
+            chosen = one.journal if paid in others else paid.journal
+            self._journals.shop[str(chosen)] += paid.amount
             self._journals.books[str(paid.journal)] += paid.amount
+        rest = one.total - settled
+        if rest:
+            chosen = payments[0].journal if payments and not others else one.journal
+            self._journals.shop[str(chosen)] += rest
 
     def _in_books(self, held: Listed) -> None:
         self.books_total += held.bedrag

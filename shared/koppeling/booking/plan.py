@@ -23,6 +23,9 @@ _EURO: Final = "EUR"
 _PAST: Final = "Het btw-tarief van {rates} geldt niet meer op {booked_on}; de btw is die van de levering."
 _MOVED: Final = "De periode van {day} is gesloten; de factuur is geboekt op {booked_on}."
 
+MOVED_FROM: Final = ", factuur van "
+"""What the description of an invoice says before its own date, where it stands on another for a closed period."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
@@ -122,7 +125,7 @@ def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> P
         factuurnummer=number,
         factuurdatum=booked_on,
         # What was moved says so in the books too: the date of the customer's own invoice is another.
-        omschrijving=f"{heading.omschrijving}, factuur van {on(heading.day)}" if moved else heading.omschrijving,
+        omschrijving=f"{heading.omschrijving}{MOVED_FROM}{on(heading.day)}" if moved else heading.omschrijving,
         betalingstermijn=profile.payment_term_days,
         regels=postings.regels,
         btw=postings.btw,
