@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from koppeling.calls import Wait
-    from koppeling.compared import Line, Reconciled
+    from koppeling.compared import Line, NotCompared, Reconciled
     from koppeling.connections import Connection
     from koppeling.nightly import Kept
     from koppeling.repairing import Repaired
@@ -73,8 +73,7 @@ def reconcile(
         _show(done, repaired)
     if done.closes:
         return Exit.DONE
-    kinds = len(done.differences)
-    return output.not_well(f"Shop and books differ: {kinds} difference{'' if kinds == 1 else 's'}.")
+    return output.not_well(f"Shop and books differ: {_differ(len(done.differences))}.")
 
 
 def _done(
@@ -86,7 +85,7 @@ def _done(
 
     with Workplace.open(rows, connection, live=False) as place:
         done = reconciling.reconcile(place, first, last, progress=progress, wait=waiting())
-        if not repair or done.closes:
+        if not repair or not done.differences:
             return done, None
         repaired = repairing.repair(place, done.differences)
         if repaired.queued and wait:
@@ -106,39 +105,56 @@ def kept_facts(kept: "Kept | None") -> "list[Fact]":
         return []
     shown = [("", f"{one['kind']}: {one['sentence']}") for one in kept.differences[:_SHOWN]]
     more = [("", f"and {kept.count - _SHOWN} more")] if kept.count > _SHOWN else []
-    return [("books", f"{mark(kept)} ({kept.start} to {kept.end}, {kept.orders} orders)"), *shown, *more]
+    unseen = [("", _unseen(kept.not_compared))] if kept.not_compared else []
+    return [("books", f"{mark(kept)} ({kept.start} to {kept.end}, {kept.orders} orders)"), *shown, *more, *unseen]
 
 
 def mark(kept: "Kept | None") -> str:
-    """In a word or two."""
+    """In a few words."""
     if kept is None:
         return ""
-    return "sluitend" if kept.closes else f"{kept.count} difference{'' if kept.count == 1 else 's'}"
+    return kept.verdict if kept.closes else f"{kept.verdict}: {_differ(kept.count)}"
+
+
+def _differ(count: int) -> str:
+    if not count:
+        return "no order does, but not every total closes"
+    return f"{count} difference{'' if count == 1 else 's'}"
+
+
+def _unseen(unseen: "NotCompared") -> str:
+    return (
+        f"Not compared, for nothing that few calls read shows it: VAT of {unseen.vat} invoices, journal of"
+        f" {unseen.journal}, date of {unseen.date}; {unseen.unread} other invoices not read."
+    )
 
 
 def _show(done: "Reconciled", repaired: "Repaired | None") -> None:
     if done.differences:
         differences = ((one.order_number, one.kind, f"{one.sentence} {one.advice}") for one in done.differences)
         output.table(("order", "difference", "what, and what to do"), differences)
-    for heading, lines in (("day", done.days), ("VAT", done.vat), ("journal", done.journals)):
-        if lines:
-            output.table((heading, "shop", "books", ""), _lines(lines))
     unseen = done.not_compared
-    if unseen.vat or unseen.journal or unseen.unread:
-        print(
-            f"Not compared, for SnelStart did not show it in few enough calls: VAT of {unseen.vat} invoices, journal of"
-            f" {unseen.journal}; {unseen.unread} other invoices not read."
-        )
-    said = "Sluitend" if done.closes else "Not sluitend"
-    print(f"{said}: {done.orders} orders, shop EUR {done.shop_total}, books EUR {done.books_total}.")
+    for heading, lines, in_part in (
+        ("day", done.days, unseen.date),
+        ("VAT", done.vat, unseen.vat),
+        ("journal", done.journals, unseen.journal),
+    ):
+        if lines:
+            output.table((heading, "shop", "books", ""), _lines(lines, in_part=bool(in_part)))
+    if unseen:
+        print(_unseen(unseen))
+    print(
+        f"{done.verdict.capitalize()}: {done.orders} orders, shop EUR {done.shop_total}, books EUR {done.books_total}."
+    )
     if repaired:
         print(f"Queued to be repaired: {', '.join(repaired.queued) or 'none'}.")
         left = ", ".join(f"{one.order_number} ({one.kind})" for one in repaired.left)
         print(f"Left to you: {output.plain(left) or 'nothing'}.")
 
 
-def _lines(lines: "Iterable[Line]") -> list[tuple[str, str, str, str]]:
-    return [(one.name, str(one.shop), str(one.books), "sluitend" if one.closes else "differs") for one in lines]
+def _lines(lines: "Iterable[Line]", *, in_part: bool) -> list[tuple[str, str, str, str]]:
+    closes = "sluitend voor zover vergeleken" if in_part else "sluitend"
+    return [(one.name, str(one.shop), str(one.books), closes if one.closes else "niet sluitend") for one in lines]
 
 
 def _repaired_json(repaired: "Repaired") -> dict[str, Any]:

@@ -61,7 +61,7 @@ def report(
     if json:
         output.document({"connection_id": connection.id, "file": str(file), **made.as_json()})
     else:
-        said = "Sluitend" if made.done.closes else f"Not sluitend ({len(made.done.differences)})"
+        said = made.done.verdict.capitalize() + ("" if made.done.closes else f" ({len(made.done.differences)})")
         print(f"{said}. Orders: {made.done.orders}. Written to {output.plain(str(file))}.")
     return Exit.DONE
 

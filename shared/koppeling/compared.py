@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from koppeling.failures import Reason
 from koppeling.order_row import Kind, SettledIn, State
@@ -178,8 +178,13 @@ class NotCompared:
         return any(self.as_json().values())
 
     def as_json(self) -> dict[str, int]:
-        """By name."""
+        """By name, as it is kept too."""
         return {"vat": self.vat, "journal": self.journal, "unread": self.unread, "date": self.date}
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Self:
+        """As it was kept."""
+        return cls(**{name: int(count) for name, count in stored.items()})
 
 
 def verdict(not_compared: NotCompared, *, closes: bool) -> Verdict:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from koppeling import clock, connections, queues, retention
-from koppeling.compared import Reconciled
+from koppeling.compared import NotCompared, Reconciled, Verdict, verdict
 from koppeling.connections import Connection, Connections
 from koppeling.deadline import Deadline
 from koppeling.failures import Refused, Throttled, Unavailable
@@ -49,16 +49,20 @@ class Kept:
     """The first fifty."""
     count: int
     """Of all differences."""
+    closes: bool
+    """Whether there is none, and every total is the same on both sides; of what was compared."""
+    not_compared: NotCompared
 
     @property
-    def closes(self) -> bool:
-        """Whether no difference was found."""
-        return self.count == 0
+    def verdict(self) -> Verdict:
+        """The same in words, with what was not compared."""
+        return verdict(self.not_compared, closes=self.closes)
 
     def as_json(self) -> dict[str, Any]:
         """As the command line prints it."""
         return {
             "closes": self.closes,
+            "verdict": self.verdict,
             "from": self.start,
             "to": self.end,
             "made_at": self.made_at,
@@ -67,6 +71,7 @@ class Kept:
             "books_total": self.books_total,
             "count": self.count,
             "differences": list(self.differences),
+            "not_compared": self.not_compared.as_json(),
         }
 
 
@@ -123,6 +128,8 @@ def keep(table: Table, connection: Connection, done: Reconciled) -> Kept:
         books_total=str(done.books_total),
         differences=tuple(one.as_json() for one in done.differences[:_MOST_KEPT]),
         count=len(done.differences),
+        closes=done.closes,
+        not_compared=done.not_compared,
     )
     row = {
         "pk": connections.partition(connection.id),
@@ -135,6 +142,8 @@ def keep(table: Table, connection: Connection, done: Reconciled) -> Kept:
         "books_total": kept.books_total,
         "differences": list(kept.differences),
         "count": kept.count,
+        "closes": kept.closes,
+        "not_compared": kept.not_compared.as_json(),
         "calls": done.calls,
         "expires_at": retention.expiry(retention.NOT_BOOKED),
     }
@@ -163,6 +172,9 @@ def _read(row: dict[str, Any]) -> Kept:
         books_total=row["books_total"],
         differences=tuple(row["differences"]),
         count=int(row["count"]),
+        # A night of an earlier version kept neither.
+        closes=bool(row.get("closes", not row["count"])),
+        not_compared=NotCompared.read(row.get("not_compared", {})),
     )
 
 

@@ -66,7 +66,27 @@ def test_a_difference_is_exit_code_1_and_named_with_advice(books: Books) -> None
     shown = compared(books)
     assert shown.code == 1
     assert "staat niet in SnelStart" in " ".join(shown.out.split())
-    assert "Not sluitend" in shown.out
+    assert "Niet sluitend" in shown.out
+
+
+def test_what_was_not_compared_is_said_wherever_it_is_called_sluitend(books: Books) -> None:
+    """By the command, by `show` and by `list`; it is no difference, so exit code 0."""
+    yesterday = TODAY - timedelta(days=1)
+    [number] = books.place(order(date=str(yesterday), status_changed_date=str(yesterday)))
+    books.deliver(number)
+    refused = {"kind": "refused", "method": "GET", "path": "/grootboekmutaties", "administration": books.books.id}
+    books.books.sim("POST", "/faults", refused | {"times": 3, "error_code": "ALG-0001", "message": "Geen recht"})
+    told, shown = compared(books, "--json"), compared(books)
+    nightly.carry_out(table(), ReconcileMessage(books.id, yesterday, 35), "no-queue")
+    assert (told.code, told.json["closes"], told.json["verdict"]) == (0, True, "sluitend voor zover vergeleken")
+    assert shown.code == 0
+    assert "Sluitend voor zover vergeleken: 1 orders" in shown.out
+    assert "journal of 1" in shown.out
+    assert "sluitend voor zover vergeleken" in books.run("list").out
+    assert "sluitend voor zover vergeleken" in books.run("show", books.id).out
+    assert "journal of 1" in books.run("show", books.id).out
+    kept = books.run("show", books.id, "--json").json["reconciled"]
+    assert (kept["closes"], kept["not_compared"]["journal"]) == (True, 1)
 
 
 def test_repair_queues_what_is_safe_and_says_what_it_left(books: Books, stack: Deployed) -> None:
@@ -122,7 +142,7 @@ def test_last_nights_outcome_is_shown(books: Books) -> None:
     assert (told["closes"], told["count"], told["to"]) == (False, 1, str(yesterday))
     assert told["differences"][0]["order_number"] == number
     assert "1 difference" in books.run("show", books.id).out
-    assert "1 difference" in books.run("list").out
+    assert "niet sluitend: 1 difference" in books.run("list").out
     [listed] = books.run("list", "--json").json
     assert listed["reconciled"]["closes"] is False
     books.deliver(number)

@@ -52,7 +52,7 @@ def test_a_report_with_differences_is_written_all_the_same(books: Books, here: P
     assert told["latency"]["orders"] == 0
     assert told["eu_consumers"][-1]["net"] == "0.00"
     assert "Niet sluitend" in (here / "maand.html").read_text(encoding="utf-8")
-    assert "Not sluitend (1). Orders: 1." in reported(books).out
+    assert "Niet sluitend (1). Orders: 1." in reported(books).out
 
 
 def test_an_earlier_report_is_written_anew(books: Books, here: Path) -> None:

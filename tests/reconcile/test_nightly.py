@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from koppeling import clock, nightly, queues
+from koppeling.compared import NotCompared, Reconciled
 from koppeling.connections import REGISTRY
 from koppeling.messages import ReconcileMessage, poll_queue_message
 from koppeling.nightly import Kept
@@ -59,6 +61,29 @@ def test_the_outcome_is_kept_for_over_a_year_and_renewed(shop: Shop) -> None:
     [row] = shop.stage.table.rows(f"CONNECTION#{shop.connected.id}", "RECONCILED#")
     kept_days = (int(row["expires_at"]) - datetime.now(AMSTERDAM).timestamp()) / 86400
     assert 399 < kept_days <= 400
+
+
+def test_what_was_not_compared_is_kept_too(shop: Shop) -> None:
+    """Nobody who looks later takes a night that saw no payments for one that closed."""
+    shop.sale()
+    refused = {"times": 1, "error_code": "ALG-0001", "message": "Geen recht"}
+    shop.stage.trouble(shop.connected, "refused", "/grootboekmutaties", "GET", **refused)
+    done = _night(shop)
+    assert done is not None
+    assert done.not_compared.journal == 1
+    assert (done.closes, done.verdict) == (True, "sluitend voor zover vergeleken")
+    assert done.as_json()["not_compared"] == {"vat": 0, "journal": 1, "unread": 0, "date": 0}
+    assert nightly.latest(shop.stage.table, shop.connected.id) == done
+
+
+def test_totals_that_do_not_close_are_kept_as_such(shop: Shop) -> None:
+    """Also where no order differs."""
+    day = YESTERDAY
+    one, other = Decimal("1.00"), Decimal("1.01")
+    done = Reconciled(day, day, 1, one, other, (), (), (), (), NotCompared())
+    kept = nightly.keep(shop.stage.table, shop.connected.connection, done)
+    assert (kept.count, kept.closes, kept.verdict) == (0, False, "niet sluitend")
+    assert nightly.latest(shop.stage.table, shop.connected.id) == kept
 
 
 def test_yesterday_is_the_last_day_and_five_weeks_the_longest(shop: Shop) -> None:

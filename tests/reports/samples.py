@@ -21,8 +21,10 @@ def sale(day: date, net: str, country: str = "DE", *, foreign: bool = True) -> S
     return Sale(f"{day:%j}", day, country, Decimal(net), Decimal(net) / 10, foreign)
 
 
-def report(days: int, sales: tuple[Sale, ...] = (), *, differs: bool = True, start: date = START) -> Report:
-    """A report over so many days, each with something on it."""
+def report(
+    days: int, sales: tuple[Sale, ...] = (), *, differs: bool = True, unseen: int = 3, start: date = START
+) -> Report:
+    """A report over so many days, each with something on it; of `unseen` invoices the VAT was not compared."""
     end = start + timedelta(days=days - 1)
     amounts = [Decimal(100 * index + 1) / 100 for index in range(days)]
     dates = [start + timedelta(days=index) for index in range(days)]
@@ -36,9 +38,12 @@ def report(days: int, sales: tuple[Sale, ...] = (), *, differs: bool = True, sta
         books_total=total,
         differences=(DIFFERENCE,) if differs else (),
         days=lines,
-        vat=(Line("hoog", Decimal("21.00"), Decimal("20.00")), Line("buitenland", Decimal("-1.90"), Decimal("-1.90"))),
+        vat=(
+            Line("hoog", Decimal("21.00"), Decimal("20.00" if differs else "21.00")),
+            Line("buitenland", Decimal("-1.90"), Decimal("-1.90")),
+        ),
         journals=(Line("1103", total, total),),
-        not_compared=NotCompared(vat=3),
+        not_compared=NotCompared(vat=unseen),
     )
     made = figures.report(ABOUT, done, [], abroad.years(sales, [("77", start.year)] if sales else [], start, end))
     cause = Cause("vat-total", "Zin <1>.", "Raad.", ("1001", "1002"))

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import get_args
 
@@ -98,13 +99,28 @@ def test_figures_are_written_as_the_dutch_do() -> None:
 
 
 def test_a_verdict_stands_at_the_top() -> None:
-    """Sluitend or not, and how many differences there are."""
+    """Sluitend, so far as it was compared, or not; and how many differences there are."""
     assert "Niet sluitend" in Page(html("a month")).by_id("oordeel").text
     assert "is 1 verschil" in Page(html("a month")).by_id("oordeel").text
-    closed = Page(html("two years"))
-    assert closed.by_id("oordeel").text.startswith("✓ Sluitend")
-    assert "Geen verschillen" in closed.root.text
-    assert "btw van 3" in closed.root.text
+    partly = Page(html("two years"))
+    assert partly.by_id("oordeel").text.startswith("✓ Sluitend voor zover vergeleken")
+    assert "goed" not in partly.by_id("oordeel").attributes["class"].split()
+    assert "Geen verschillen in wat is vergeleken" in partly.root.text
+    assert "tot op de cent" not in partly.root.text
+    assert "btw van 3" in partly.root.text
+    closed = Page(page.render(report(2, differs=False, unseen=0)))
+    assert closed.by_id("oordeel").text.split()[:2] == ["✓", "Sluitend"]
+    assert "voor zover" not in closed.root.text
+    assert "tot op de cent" in closed.root.text
+
+
+def test_totals_that_do_not_close_are_told_where_no_order_differs() -> None:
+    """Then the page says where to look, and not that all is well."""
+    made = report(2, differs=False, unseen=0)
+    read = Page(page.render(replace(made, done=replace(made.done, books_total=Decimal("0.01")))))
+    assert "Niet sluitend" in read.by_id("oordeel").text
+    assert "Geen bestelling verschilt, maar niet elk totaal sluit" in read.by_id("oordeel").text
+    assert "Geen verschillen" not in read.root.text
 
 
 def test_a_period_without_anything_says_so() -> None:
