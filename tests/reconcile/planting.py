@@ -81,6 +81,11 @@ def _other_words(shop: Shop, number: str) -> None:
     shop.books.change(f"MWW{number}", omschrijving="Verkoop aan balie")
 
 
+def _other_customer(shop: Shop, number: str) -> None:
+    relatie = shop.connected.snelstart.post("relaties", {"relatiesoort": ["Klant"], "naam": "Balie"})
+    shop.books.change(f"MWW{number}", klant={"id": relatie["id"]})
+
+
 def _changed_in_shop(shop: Shop, number: str) -> None:
     price = {"tax": [{"amount": "42.00", "rate": "21"}], "total": "242.00"}
     shop.stage.change(shop.connected, number, orderlines=[line(paid("242.00", "21"))], price=price)
@@ -108,6 +113,6 @@ PLANTED: Final[dict[str, list[Plant]]] = {
     "other-journal": [_paid_elsewhere],
     "credited-in-shop-only": [_credited_in_shop],
     "credited-in-books-only": [_credited_in_books, _credited_in_books_by_name],
-    "changed-by-hand": [_other_account, _other_day, _other_number, _other_words],
+    "changed-by-hand": [_other_account, _other_day, _other_number, _other_words, _other_customer],
     "changed-in-shop": [_changed_in_shop, _lines_changed_in_shop, _vat_changed_in_shop],
 }
