@@ -89,8 +89,9 @@ def _done(
             return done, None
         repaired = repairing.repair(place, done.differences)
         if repaired.queued and wait:
-            repairing.settled_down(place, repaired.queued, _REPAIR_SECONDS, _still)
+            unfinished = repairing.settled_down(place, repaired.queued, _REPAIR_SECONDS, _still)
             done = reconciling.reconcile(place, first, last, progress=progress, wait=waiting())
+            repaired = repaired.after(done.differences, unfinished)
     return done, repaired
 
 
@@ -148,6 +149,10 @@ def _show(done: "Reconciled", repaired: "Repaired | None") -> None:
     )
     if repaired:
         print(f"Queued to be repaired: {', '.join(repaired.queued) or 'none'}.")
+        if repaired.refused:
+            print(f"Refused when it was to be repaired: {', '.join(repaired.refused)}; why is above.")
+        if repaired.unfinished:
+            print(f"Not finished in time, still under way: {', '.join(repaired.unfinished)}. Compare again later.")
         left = ", ".join(f"{one.order_number} ({one.kind})" for one in repaired.left)
         print(f"Left to you: {output.plain(left) or 'nothing'}.")
 
@@ -158,7 +163,14 @@ def _lines(lines: "Iterable[Line]", *, in_part: bool) -> list[tuple[str, str, st
 
 
 def _repaired_json(repaired: "Repaired") -> dict[str, Any]:
-    return {"repair": {"queued": list(repaired.queued), "left": [one.as_json() for one in repaired.left]}}
+    return {
+        "repair": {
+            "queued": list(repaired.queued),
+            "refused": list(repaired.refused),
+            "unfinished": list(repaired.unfinished),
+            "left": [one.as_json() for one in repaired.left],
+        }
+    }
 
 
 def waiting() -> "Wait":

@@ -28,10 +28,28 @@ _LOOK_EVERY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The orders that were queued, and the differences that are left to people."""
+    """The orders that were queued, and the differences that are left to people.
+
+    Known after waiting: `refused`, of what was queued, is in `left` again; `unfinished` is still under way.
+    """
 
     queued: tuple[str, ...]
     left: tuple[Difference, ...]
+    refused: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+    def after(self, differences: Iterable[Difference], unfinished: tuple[str, ...]) -> "Repaired":
+        """The same by what a new comparison found, once these orders were waited for in vain."""
+        before = {(one.order_number, one.kind) for one in self.left}
+        left, refused = [], []
+        for one in differences:
+            ours = one.order_number in self.queued and (one.order_number, one.kind) not in before
+            if ours and one.order_number in unfinished:
+                continue
+            left.append(one)
+            if ours:
+                refused.append(one.order_number)
+        return Repaired(self.queued, tuple(left), tuple(dict.fromkeys(refused)), unfinished)
 
 
 def repair(place: Workplace, differences: Iterable[Difference]) -> Repaired:
@@ -48,8 +66,10 @@ def repair(place: Workplace, differences: Iterable[Difference]) -> Repaired:
     return Repaired(tuple(queued), tuple(left))
 
 
-def settled_down(place: Workplace, numbers: Iterable[str], seconds: float, told: Callable[[int], None]) -> bool:
-    """Wait until the worker has come to a verdict on these orders; False when it has not after this long.
+def settled_down(
+    place: Workplace, numbers: Iterable[str], seconds: float, told: Callable[[int], None]
+) -> tuple[str, ...]:
+    """Wait until the worker has come to a verdict on these orders; those on which it has not after this long.
 
     `told`: how many are still under way, every time they were looked at.
     """
@@ -57,11 +77,11 @@ def settled_down(place: Workplace, numbers: Iterable[str], seconds: float, told:
     while waiting:
         waiting = [number for number in waiting if _under_way(place, number)]
         if waiting and time.monotonic() >= until:
-            return False
+            break
         if waiting:
             told(len(waiting))
             time.sleep(_LOOK_EVERY_SECONDS)
-    return True
+    return tuple(waiting)
 
 
 def _under_way(place: Workplace, number: str) -> bool:

@@ -1,7 +1,9 @@
 """`koppeling reconcile` as the operator sees it: figures, tables, differences with advice, exit codes."""
 
+import time
 from datetime import timedelta
 from decimal import Decimal
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from koppeling import clock, nightly
 from koppeling.connections import Connections
 from koppeling.messages import ReconcileMessage
 from koppeling.table import table
+from ops import reconciling
 from tests.exactly_once.rig import order
 from tests.ops.conftest import Deployed, Said
 from tests.ops.desk import Books
@@ -103,6 +106,37 @@ def test_repair_queues_what_is_safe_and_says_what_it_left(books: Books, stack: D
     assert shown.code == 1
     assert "Queued to be repaired: none." in shown.out
     assert f"Left to you: {dollars['number']} (missing)." in shown.out
+
+
+def test_repair_says_after_waiting_what_was_refused_or_not_finished(
+    books: Books, stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is refused although it looked well, one that no worker came to: neither is passed over."""
+    monkeypatch.setattr(reconciling, "_REPAIR_SECONDS", 0.0)
+    [late] = books.place(order())
+    said = compared(books, "--repair", "--json")
+    assert said.code == 1
+    assert said.json["repair"] == {"queued": [late], "unfinished": [late], "refused": [], "left": []}
+    shown = compared(books, "--repair")
+    assert f"Not finished in time, still under way: {late}. Compare again later." in shown.out
+    assert "Left to you: nothing." in shown.out
+    refused = {"kind": "refused", "method": "POST", "path": "/verkoopboekingen", "administration": books.books.id}
+    books.books.sim("POST", "/faults", refused | {"error_code": "ALG-0001", "message": "Nee"})
+
+    def work() -> None:
+        while not stack.taken("OrderQueueUrl"):
+            time.sleep(0.1)
+        books.deliver(late)
+
+    stack.taken("OrderQueueUrl")
+    monkeypatch.setattr(reconciling, "_REPAIR_SECONDS", 30.0)
+    worker = Thread(target=work)
+    worker.start()
+    shown = compared(books, "--repair")
+    worker.join()
+    assert shown.code == 1
+    assert f"Refused when it was to be repaired: {late}" in shown.out
+    assert f"Left to you: {late} (missing)." in shown.out
 
 
 def test_nothing_is_repaired_of_a_paused_connection(books: Books) -> None:

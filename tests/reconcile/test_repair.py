@@ -135,15 +135,37 @@ def test_repairing_twice_books_once(shop: Shop) -> None:
 
 
 def test_waiting_for_a_repair_ends_with_its_verdict_or_its_time(shop: Shop) -> None:
-    """Done when the worker is; False when it is not in time."""
+    """What the worker has not come to in time is told, with the rest of what is left."""
     number = _plant(shop, "missing")
     _repaired(shop)
     told: list[int] = []
     with Workplace.open(shop.stage.table, shop.connected.connection) as place:
-        assert not repairing.settled_down(place, [number], 0.0, told.append)
+        assert repairing.settled_down(place, [number], 0.0, told.append) == (number,)
         _worked(shop)
-        assert repairing.settled_down(place, [number], 0.0, told.append)
+        assert repairing.settled_down(place, [number], 0.0, told.append) == ()
     assert told == []
+
+
+def test_what_the_worker_refused_or_did_not_come_to_is_left(shop: Shop) -> None:
+    """After waiting: what people must do, of it what was queued in vain, and apart what is still under way."""
+    dollars = _plant(shop, "changed-by-hand")
+    done, refused, late = (thing(**on(days_ago(1))) for _ in range(3))
+    shop.stage.place(shop.connected, done, refused, late)
+    numbers = [str(raw["number"]) for raw in (done, refused, late)]
+    repaired = _repaired(shop)
+    assert (repaired.queued, [one.order_number for one in repaired.left]) == (tuple(numbers), [dollars])
+    shop.stage.change(shop.connected, numbers[1], currency="USD")
+    for number in numbers[:2]:
+        shop.stage.deliver(shop.connected, number)
+    with Workplace.open(shop.stage.table, shop.connected.connection) as place:
+        unfinished = repairing.settled_down(place, repaired.queued, 0.0, lambda _: None)
+    after = repaired.after(shop.compared().differences, unfinished)
+    assert (after.queued, after.unfinished, after.refused) == (tuple(numbers), (numbers[2],), (numbers[1],))
+    assert [(one.order_number, one.kind) for one in after.left] == [
+        (dollars, "changed-by-hand"),
+        (numbers[1], "missing"),
+    ]
+    assert "USD" in after.left[1].sentence
 
 
 def test_a_difference_repeats_what_is_to_be_done() -> None:
