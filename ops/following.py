@@ -197,7 +197,7 @@ def redrive(
     moved = letters.redrive(
         deployment.value("OrderDeadLetterQueueUrl"),
         deployment.value("OrderQueueUrl"),
-        deployment.value("BacklogQueueUrl"),
+        deployment.value("ImportQueueUrl"),
     )
     if json:
         output.document({"moved": moved.moved, "left": moved.left})

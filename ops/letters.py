@@ -29,8 +29,8 @@ class Redriven:
     left: int
 
 
-def redrive(dead_letters: str, orders: str, backlog: str) -> Redriven:
-    """Move every message that is ours, an import's to `backlog`.
+def redrive(dead_letters: str, orders: str, imports: str) -> Redriven:
+    """Move every message that is ours, an import's to `imports`.
 
     Sent before deleted, so a cut in between repeats one and loses none.
 
@@ -57,7 +57,7 @@ def redrive(dead_letters: str, orders: str, backlog: str) -> Redriven:
         queues.send_orders(orders, [message for _, message in readable if isinstance(message, OrderMessage)])
         for _, message in readable:
             if isinstance(message, ImportMessage):
-                queues.send_import(backlog, message)
+                queues.send_import(imports, message)
         client.delete_message_batch(
             QueueUrl=dead_letters,
             Entries=[

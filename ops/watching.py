@@ -23,6 +23,7 @@ BEHIND: Final = timedelta(hours=2)
 QUEUES: Final = {
     "orders": "OrderQueueUrl",
     "backlog": "BacklogQueueUrl",
+    "imports": "ImportQueueUrl",
     "polls": "PollQueueUrl",
     "order dead letters": "OrderDeadLetterQueueUrl",
     "poll dead letters": "PollDeadLetterQueueUrl",

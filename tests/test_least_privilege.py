@@ -33,9 +33,9 @@ RIGHTS = {
     },
     "WorkerRole": {
         f"{_STREAMS} | WorkerLogs",
-        f"{_TAKING} | BacklogQueue OrderQueue",
+        f"{_TAKING} | BacklogQueue ImportQueue OrderQueue",
         f"{_ROWS} | ${{Table.Arn}}/index/due Table",
-        "sqs:SendMessage | BacklogQueue OrderQueue",
+        "sqs:SendMessage | BacklogQueue ImportQueue OrderQueue",
         _OPEN_CREDENTIALS,
         _THROUGH_TABLE,
         _PARTNER,

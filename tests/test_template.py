@@ -115,6 +115,8 @@ def test_every_parameter_has_a_default() -> None:
     ("output", "resource"),
     [
         ("OrderQueueUrl", "OrderQueue"),
+        ("BacklogQueueUrl", "BacklogQueue"),
+        ("ImportQueueUrl", "ImportQueue"),
         ("OrderDeadLetterQueueUrl", "OrderDeadLetterQueue"),
         ("TableName", "Table"),
         ("PartnerSecretName", "PartnerSecret"),
@@ -195,6 +197,7 @@ def test_no_secret_in_the_environment() -> None:
     }
     assert variables == {
         "BACKLOG_QUEUE_URL",
+        "IMPORT_QUEUE_URL",
         "KEY_ID",
         "MIJNWEBWINKEL_API_URL",
         "ORDER_QUEUE_URL",
@@ -287,7 +290,8 @@ def test_decrypt_is_bound_to_a_purpose(role: str, purpose: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "queues"), [("WorkerRole", ["OrderQueue", "BacklogQueue"]), ("PollerRole", ["PollQueue"])]
+    ("role", "queues"),
+    [("WorkerRole", ["OrderQueue", "BacklogQueue", "ImportQueue"]), ("PollerRole", ["PollQueue"])],
 )
 def test_consumer_may_put_a_message_off(role: str, queues: list[str]) -> None:
     """Who takes messages may delete them and change their visibility, on its own queues alone."""
@@ -305,10 +309,11 @@ def test_consumer_may_put_a_message_off(role: str, queues: list[str]) -> None:
 
 
 def test_every_queue_has_a_consumer() -> None:
-    """Orders go to the worker, in a live lane and a slow one; shops to the poller."""
+    """Orders go to the worker, in a live lane and a slow one, imports in a third; shops to the poller."""
     assert {(name, _target(event["Queue"])) for name, event in SQS_EVENTS} == {
         ("WorkerFunction", "OrderQueue"),
         ("WorkerFunction", "BacklogQueue"),
+        ("WorkerFunction", "ImportQueue"),
         ("PollerFunction", "PollQueue"),
     }
 
@@ -337,6 +342,14 @@ def test_the_slow_lane_takes_a_part_of_the_workers_alone() -> None:
     """Most of the workers are for orders that were only just announced."""
     lanes = {_target(event["Queue"]): event["ScalingConfig"]["MaximumConcurrency"] for _, event in SQS_EVENTS}
     assert lanes["BacklogQueue"] * 2 < lanes["OrderQueue"]
+
+
+def test_an_import_takes_no_place_from_orders() -> None:
+    """A step may last a minute and sends the next at once: two at a time, each alone, beside the places of orders."""
+    lanes = {_target(event["Queue"]): event for _, event in SQS_EVENTS}
+    assert lanes["ImportQueue"]["BatchSize"] == 1, "a short step does not wait for a long one"
+    assert lanes["ImportQueue"]["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert QUEUES["ImportQueue"] == QUEUES["BacklogQueue"], "kept as long, hidden as long, with the same dead letters"
 
 
 @each_sqs_event

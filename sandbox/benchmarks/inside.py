@@ -21,6 +21,7 @@ _OUTPUTS = {
     "TABLE_NAME": "TableName",
     "ORDER_QUEUE_URL": "OrderQueueUrl",
     "BACKLOG_QUEUE_URL": "BacklogQueueUrl",
+    "IMPORT_QUEUE_URL": "ImportQueueUrl",
     "POLL_QUEUE_URL": "PollQueueUrl",
     "KEY_ID": "KeyId",
     "PARTNER_SECRET_NAME": "PartnerSecretName",

@@ -1,4 +1,4 @@
-"""One message of the order queue: worked on, and hidden for as long as it must wait when it is to come back."""
+"""One message of the worker's lanes: worked on, and hidden for as long as it must wait when it is to come back."""
 
 from dataclasses import replace
 
@@ -61,12 +61,12 @@ def _go_on(message: OrderMessage | ImportMessage, deadline: Deadline) -> Later |
 def _sent_anew(message: OrderMessage | ImportMessage, seconds: float) -> bool:
     """Put a new message in this one's place: SQS counts receives, and one too many is a dead letter.
 
-    It goes to the slow lane, where it is in nobody's way. Should we die in between there are two, and the order's row
-    lets only one of them do anything.
+    An order's goes to the slow lane, where it is in nobody's way; an import's to the imports' own, whichever it came
+    from. Should we die in between there are two, and the order's or the run's row lets only one of them do anything.
     """
     try:
         if isinstance(message, ImportMessage):
-            queues.send_import(settings().backlog_queue_url, message, seconds)
+            queues.send_import(settings().import_queue_url, message, seconds)
         else:
             queues.send_again(settings().backlog_queue_url, replace(message, put_off=message.put_off + 1), seconds)
     except Unavailable:
@@ -75,8 +75,9 @@ def _sent_anew(message: OrderMessage | ImportMessage, seconds: float) -> bool:
 
 
 def _url(arn: str) -> str:
-    backlog = settings().backlog_queue_url
-    return backlog if arn.rpartition(":")[2] == backlog.rpartition("/")[2] else settings().order_queue_url
+    name, known = arn.rpartition(":")[2], settings()
+    others = (known.backlog_queue_url, known.import_queue_url)
+    return next((url for url in others if url.rpartition("/")[2] == name), known.order_queue_url)
 
 
 def _hide(queue_url: str, receipt_handle: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Bringing a shop's history over: page after page, in the slow lane, with as few calls to SnelStart as it takes.
+"""Bringing a shop's history over: page after page, in a lane of its own, with as few calls to SnelStart as it takes.
 
 The shop's list carries whole orders, so a page of a hundred costs one call there. The administration's customers are
 read in pages up front, so a known one costs nothing and a new one no look-up. Invoices go out one by one, payments by
@@ -81,7 +81,7 @@ def start(table: Table, connection: Connection, first: date, last: date | None =
 
 def go_on(connection: Connection, run: Run) -> None:
     """Send a run's message: it was paused, cancelled with payments still to book, or its message was lost."""
-    queues.send_import(settings().backlog_queue_url, ImportMessage(connection.id, run.id))
+    queues.send_import(settings().import_queue_url, ImportMessage(connection.id, run.id))
 
 
 def step(table: Table, message: ImportMessage, deadline: Deadline) -> Later | None:

@@ -20,6 +20,7 @@ class Settings:
     table_name: str
     order_queue_url: str
     backlog_queue_url: str
+    import_queue_url: str
     key_id: str
     partner_secret_name: str
     mijnwebwinkel_api_url: str
@@ -37,6 +38,7 @@ def settings() -> Settings:
         table_name=required("TABLE_NAME"),
         order_queue_url=required("ORDER_QUEUE_URL"),
         backlog_queue_url=required("BACKLOG_QUEUE_URL"),
+        import_queue_url=required("IMPORT_QUEUE_URL"),
         key_id=required("KEY_ID"),
         partner_secret_name=required("PARTNER_SECRET_NAME"),
         mijnwebwinkel_api_url=required("MIJNWEBWINKEL_API_URL").rstrip("/"),

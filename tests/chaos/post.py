@@ -86,7 +86,7 @@ class Post:
 
     def fetch(self) -> list[Letter]:
         """Take what is in the queue; all that is held now."""
-        for queue_url in (self.stage.queue_url, self.stage.backlog_url):
+        for queue_url in (self.stage.queue_url, self.stage.backlog_url, self.stage.import_url):
             while messages := self._received(queue_url):
                 self.letters += [Letter(each["Body"], each["ReceiptHandle"], queue_url) for each in messages]
         return self.letters

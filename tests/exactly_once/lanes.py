@@ -1,4 +1,4 @@
-"""Both lanes of the order queue as SQS plays them, in simulated time: visibility, receives, delays, dead letters.
+"""The worker's lanes as SQS plays them, in simulated time: visibility, receives, delays, dead letters.
 
 Stands where the AWS client would send: our own code notices nothing. Queues of the local AWS know no other time than
 this moment's, and hours must pass here in seconds.
@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from koppeling import aws, delivery, poll
 from koppeling.deadline import Deadline
 from koppeling.failures import Unavailable
-from koppeling.messages import OrderMessage
+from koppeling.messages import ImportMessage, order_queue_message
 from tests.exactly_once.rig import Connected, Stage, message
 
 MOST_RECEIVES = 50
@@ -42,8 +42,9 @@ class Waiting:
 
     @property
     def number(self) -> str:
-        """The order it is about."""
-        return OrderMessage.from_body(self.body).order_number
+        """The order it is about, or the import."""
+        told = order_queue_message(self.body)
+        return told.run if isinstance(told, ImportMessage) else told.order_number
 
 
 class _Raw(io.BytesIO):
@@ -62,7 +63,7 @@ class Lanes:
     waiting: list[Waiting] = field(default_factory=list)
     dead: list[Waiting] = field(default_factory=list)
     received: Counter[str] = field(default_factory=Counter)
-    """Deliveries by order number."""
+    """Deliveries by order number, or import."""
     most_receives: int = 0
     """Of any one message: what SQS holds against the dead letters' limit."""
     polls: Counter[str] = field(default_factory=Counter)
@@ -147,7 +148,8 @@ class Lanes:
     def _carried_out(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
         now = datetime.now(UTC).timestamp()
         if operation == "ChangeMessageVisibility":
-            [held] = [one for one in self.waiting if one.handle == given["ReceiptHandle"]]
+            in_lane = self.lane(given["QueueUrl"])
+            [held] = [one for one in in_lane if one.handle == given["ReceiptHandle"]]
             held.visible_at = now + given["VisibilityTimeout"]
             return {}
         assert operation == "SendMessageBatch", operation
@@ -166,7 +168,7 @@ class Lanes:
 
 @contextmanager
 def lanes(stage: Stage, start: datetime) -> Iterator[Lanes]:
-    """Both lanes, empty, at this moment; time stands still inside unless it is passed."""
+    """All lanes, empty, at this moment; time stands still inside unless it is passed."""
     with time_machine.travel(start, tick=False) as clock:
         played = Lanes(stage, clock)
         events: Any = aws.sqs().meta.events

@@ -74,6 +74,7 @@ class Stage:
     table_name: str
     queue_url: str
     backlog_url: str
+    import_url: str
 
     @property
     def table(self) -> Table:
@@ -296,6 +297,7 @@ def stage(local: LocalAws, shop_url: str, books_url: str, settle_seconds: int = 
             key_id = kms.create_key()["KeyMetadata"]["KeyId"]
             queue_url = sqs.create_queue(QueueName=name)["QueueUrl"]
             backlog_url = sqs.create_queue(QueueName=f"{name}-backlog")["QueueUrl"]
+            import_url = sqs.create_queue(QueueName=f"{name}-imports")["QueueUrl"]
             secrets.create_secret(
                 Name=name,
                 SecretString=json.dumps(
@@ -311,6 +313,7 @@ def stage(local: LocalAws, shop_url: str, books_url: str, settle_seconds: int = 
             "TABLE_NAME": name,
             "ORDER_QUEUE_URL": queue_url,
             "BACKLOG_QUEUE_URL": backlog_url,
+            "IMPORT_QUEUE_URL": import_url,
             "KEY_ID": key_id,
             "PARTNER_SECRET_NAME": name,
             "MIJNWEBWINKEL_API_URL": shop_url,
@@ -320,7 +323,7 @@ def stage(local: LocalAws, shop_url: str, books_url: str, settle_seconds: int = 
         }
         with environment({**local.environment, **names}):
             shop, books = Simulator(shop_url, http), Simulator(books_url, http)
-            made = Stage(shop, books, dynamodb, sqs, name, queue_url, backlog_url)
+            made = Stage(shop, books, dynamodb, sqs, name, queue_url, backlog_url, import_url)
             made.shop.tell("partner-token", {"partner_token": PARTNER_TOKEN})
             made.books.tell("subscription-key", {"key": SUBSCRIPTION_KEY})
             yield made

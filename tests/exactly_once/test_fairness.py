@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from koppeling import budget, clock, poll, queues
+from koppeling import budget, clock, importing, poll, queues
 from koppeling.allowance import Spent
+from koppeling.imports import Imports
+from koppeling.messages import ImportMessage
 from tests.exactly_once.crashes import wire
-from tests.exactly_once.lanes import Lanes, lanes
-from tests.exactly_once.rig import Connected, Stage, message
+from tests.exactly_once.lanes import Lanes, Waiting, lanes
+from tests.exactly_once.rig import AMSTERDAM, Connected, Stage, message
 
 _NOISY = 500
 _WRITE, _READ, _SEND = "dynamodb.UpdateItem", "dynamodb.GetItem", "sqs.SendMessageBatch"
@@ -18,7 +20,7 @@ _WRITE, _READ, _SEND = "dynamodb.UpdateItem", "dynamodb.GetItem", "sqs.SendMessa
 
 @pytest.fixture
 def played(stage: Stage) -> Iterator[Lanes]:
-    """Both lanes, at a moment that stands still, in front of a SnelStart that is held to its limits."""
+    """All lanes, at a moment that stands still, in front of a SnelStart that is held to its limits."""
     stage.books.tell("settings", {"limits": True})
     with lanes(stage, datetime.now(UTC)) as made:
         yield made
@@ -188,7 +190,7 @@ def test_orders_that_are_sent_away_together_do_not_come_back_together(
 
 
 def test_every_message_names_its_shop_as_its_group(stage: Stage, played: Lanes, noisy: Connected) -> None:
-    """By the group SQS's fair queues know the noisy shop, in both lanes and at the doors that announce orders."""
+    """By the group SQS's fair queues know the noisy shop, in all lanes and at the doors that announce orders."""
     groups: list[str] = []
 
     def seen(entry: dict[str, object]) -> bool:
@@ -198,5 +200,65 @@ def test_every_message_names_its_shop_as_its_group(stage: Stage, played: Lanes, 
     played.refuses = seen
     queues.send_orders(stage.queue_url, [message(noisy, "1")])
     queues.send_again(stage.backlog_url, message(noisy, "1"), 1.0)
+    queues.send_import(stage.import_url, ImportMessage(noisy.id, "20261127-0123abcd"))
     queues.send_polls(stage.queue_url, [noisy.id], 12)
-    assert groups == [noisy.id] * 3
+    assert groups == [noisy.id] * 4
+
+
+def _begun(played: Lanes, connected: Connected) -> str:
+    """An import of today's orders; its name."""
+    return importing.start(played.stage.table, connected.connection, datetime.now(AMSTERDAM).date()).id
+
+
+def test_two_imports_under_way_take_no_place_in_the_slow_lane(
+    stage: Stage, played: Lanes, noisy: Connected, quiet: Connected
+) -> None:
+    """Step after step stands in a lane of its own; in the slow one an order that was put off has none before it."""
+    beside = stage.connect()
+    _spend(stage, beside)
+    runs = sorted(_begun(played, shop) for shop in (noisy, beside))
+    number = stage.sale(quiet)
+    queues.send_again(stage.backlog_url, message(quiet, number), 1.0)
+    for _ in range(3):
+        assert sorted(waiting.number for waiting in played.lane(stage.import_url)) == runs
+        for waiting in played.lane(stage.import_url):
+            assert played.deliver(waiting), "the step is over, the next one sent"
+        assert [waiting.number for waiting in played.lane(stage.backlog_url)] == [number]
+    assert not played.lane(stage.queue_url)
+    [waiting] = played.lane(stage.backlog_url)
+    assert played.deliver(waiting)
+    stage.demand_once(quiet, number)
+    stage.disconnect(beside)
+
+
+def test_an_imports_step_that_cannot_send_the_next_comes_back_in_its_own_lane(
+    stage: Stage, played: Lanes, noisy: Connected
+) -> None:
+    """SQS takes nothing: the message is hidden where it came from, for as long as it would have waited."""
+    run = _begun(played, noisy)
+    [waiting] = played.lane(stage.import_url)
+    played.refuses = lambda _entry: True
+    assert not played.deliver(waiting)
+    assert [(one.number, one.receives) for one in played.lane(stage.import_url)] == [(run, 1)]
+    assert waiting.visible_at - clock.now().timestamp() == 900, "no longer, and the limits stay shut for two hours"
+
+
+def test_an_import_that_still_lies_in_the_slow_lane_is_worked_on_and_goes_on_in_its_own(
+    stage: Stage, played: Lanes, noisy: Connected
+) -> None:
+    """Begun before imports had a lane: one more step there, the next ones where they belong, to the end."""
+    number = stage.sale(noisy)
+    run = _begun(played, noisy)
+    played.waiting.clear()
+    body = ImportMessage(noisy.id, run).to_body()
+    played.waiting.append(Waiting(stage.backlog_url, body, clock.now().timestamp()))
+    [waiting] = played.lane(stage.backlog_url)
+    assert played.deliver(waiting)
+    assert not played.lane(stage.backlog_url)
+    assert [waiting.number for waiting in played.lane(stage.import_url)] == [run]
+    stage.room_again(noisy)
+    played.pass_time(timedelta(minutes=30))
+    assert not played.waiting
+    [ended] = Imports(stage.table, noisy.id).all()
+    assert (ended.state, ended.counts.booked) == ("done", 1)
+    stage.demand_once(noisy, number)

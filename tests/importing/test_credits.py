@@ -8,7 +8,7 @@ import pytest
 from koppeling import importing, onboard
 from koppeling.connections import Connections
 from koppeling.deadline import Deadline
-from koppeling.messages import ImportMessage, OrderMessage, order_queue_message
+from koppeling.messages import ImportMessage, OrderMessage
 from koppeling.poll import poll
 from tests.booking.world import line, paid
 from tests.exactly_once.rig import AMSTERDAM, Connected, Stage
@@ -44,9 +44,7 @@ def _announced(stage: Stage) -> Iterator[str]:
     while found := stage.sqs.receive_message(QueueUrl=stage.backlog_url, MaxNumberOfMessages=10).get("Messages"):
         for received in found:
             stage.sqs.delete_message(QueueUrl=stage.backlog_url, ReceiptHandle=received["ReceiptHandle"])
-            message = order_queue_message(received["Body"])
-            if isinstance(message, OrderMessage):
-                yield message.order_number
+            yield OrderMessage.from_body(received["Body"]).order_number
 
 
 def _pair(stage: Stage, connected: Connected, sold_on: int, credited_on: int) -> tuple[str, str]:

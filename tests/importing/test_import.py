@@ -385,5 +385,5 @@ def test_a_message_of_an_import_is_worked_on_like_any_other(stage: Stage, connec
 
 
 def _received(stage: Stage) -> Iterator[Any]:
-    while found := stage.sqs.receive_message(QueueUrl=stage.backlog_url, MaxNumberOfMessages=10).get("Messages"):
+    while found := stage.sqs.receive_message(QueueUrl=stage.import_url, MaxNumberOfMessages=10).get("Messages"):
         yield from found

@@ -344,7 +344,7 @@ def test_redrive_moves_dead_letters_back_under_their_group(filled: "Deployed", k
 
 
 def test_an_import_among_the_dead_letters_is_moved_back_too(filled: "Deployed", koppeling: "Koppeling") -> None:
-    """It is a message of ours: never thrown away, shown as what it is, and put back in the lane of history."""
+    """It is a message of ours: never thrown away, shown as what it is, and put back in the imports' lane."""
     dead, run = filled.outputs["OrderDeadLetterQueueUrl"], "20261127-0123abcd"
     order = OrderMessage(UNKNOWN_ID, "1001", "webhook", clock.now(), "trace")
     for message in (ImportMessage(UNKNOWN_ID, run), order):
@@ -358,4 +358,4 @@ def test_an_import_among_the_dead_letters_is_moved_back_too(filled: "Deployed", 
     assert f"import {run}" in koppeling("letters").out
     assert koppeling("redrive", "--json").json == {"moved": 2, "left": 0}
     assert [content["order_number"] for _, content in filled.taken("OrderQueueUrl")] == ["1001"]
-    assert filled.taken("BacklogQueueUrl") == [(UNKNOWN_ID, {"connection_id": UNKNOWN_ID, "import": run})]
+    assert filled.taken("ImportQueueUrl") == [(UNKNOWN_ID, {"connection_id": UNKNOWN_ID, "import": run})]

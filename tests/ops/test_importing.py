@@ -35,11 +35,11 @@ def _work(books: Books, run: dict[str, Any]) -> None:
 
 
 def test_an_import_is_begun_followed_and_summed_up(books: Books, stack: Deployed) -> None:
-    """--from begins it and puts its message in the slow lane; without it the newest one is told, to the end."""
+    """--from begins it and puts its message in the imports' lane; without it the newest one is told, to the end."""
     _history(books, 12)
     begun = books.run("import", books.id, "--from", _FIRST, "--no-wait", "--json").json
     assert (begun["state"], begun["from"], begun["read"]) == ("running", _FIRST, 0)
-    assert [content["import"] for _, content in stack.taken("BacklogQueueUrl")] == [begun["import"]]
+    assert [content["import"] for _, content in stack.taken("ImportQueueUrl")] == [begun["import"]]
     again = books.run("import", books.id, "--from", _FIRST, "--no-wait")
     assert again.code == 2
     assert "under way" in again.err
@@ -89,16 +89,16 @@ def test_an_import_can_be_stopped_gone_on_with_and_ended(books: Books, stack: De
     _history(books, 3)
     run = books.run("import", books.id, "--from", _FIRST, "--no-wait", "--json").json
     assert books.run("import", books.id, "--pause", "--json").json["state"] == "paused"
-    stack.taken("BacklogQueueUrl")
+    stack.taken("ImportQueueUrl")
     assert importing.step(table(), ImportMessage(books.id, run["import"]), Deadline.after(58)) is None
     assert books.run("import", books.id, "--resume", "--no-wait", "--json").json["state"] == "running"
-    assert len(stack.taken("BacklogQueueUrl")) == 1
-    stack.taken("BacklogQueueUrl")
+    assert len(stack.taken("ImportQueueUrl")) == 1
+    stack.taken("ImportQueueUrl")
     assert books.run("import", books.id, "--cancel", "--no-wait", "--json").json["state"] == "cancelled"
-    assert len(stack.taken("BacklogQueueUrl")) == 1
+    assert len(stack.taken("ImportQueueUrl")) == 1
     # As long as it has not ended it can be asked once more: else nobody could end one whose message was lost.
     assert books.run("import", books.id, "--cancel", "--no-wait", "--json").json["state"] == "cancelled"
-    assert len(stack.taken("BacklogQueueUrl")) == 1
+    assert len(stack.taken("ImportQueueUrl")) == 1
     _work(books, run)
     said = books.run("import", books.id, "--resume")
     assert said.code == 3
@@ -128,14 +128,14 @@ def test_nothing_to_follow_is_said(books: Books) -> None:
 
 def test_add_can_begin_with_the_history(stack: Deployed, koppeling: Koppeling, books: Books) -> None:
     """`add --history-from` adds the connection and begins its import at once; a day that is none adds nothing."""
-    stack.taken("BacklogQueueUrl")
+    stack.taken("ImportQueueUrl")
     words = ("add", "--name", "Nog een", "--shop-token", books.token, "--json")
     administration = stack.books.other()
     key = ("--snelstart-key", str(administration.made["koppelsleutel"]))
     assert koppeling(*words, *key, "--history-from", "ooit").code == 2
     added = koppeling(*words, *key, "--history-from", _FIRST).json
     assert (added["history"]["state"], added["history"]["from"]) == ("running", _FIRST)
-    [(group, content)] = stack.taken("BacklogQueueUrl")
+    [(group, content)] = stack.taken("ImportQueueUrl")
     assert (group, content["import"]) == (added["id"], added["history"]["import"])
     administration.close()
 
@@ -151,9 +151,9 @@ def test_a_history_that_may_not_be_imported_hides_nothing_of_the_connection_that
     profile = tmp_path / "winkel.toml"
     tomorrow = datetime.now(AMSTERDAM).date() + timedelta(days=1)
     profile.write_text(f'invoice_number = "W{{number}}"\nstart_date = {tomorrow}\n')
-    stack.taken("BacklogQueueUrl")
+    stack.taken("ImportQueueUrl")
     said = koppeling(*words, "--profile", str(profile), "--history-from", _FIRST, "--json")
     assert (said.code, said.json["history"], bool(said.json["webhook_secret"])) == (1, None, True)
     assert "invoice_number" in said.err
-    assert not stack.taken("BacklogQueueUrl")
+    assert not stack.taken("ImportQueueUrl")
     administration.close()

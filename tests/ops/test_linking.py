@@ -81,10 +81,10 @@ def test_a_new_link_withdraws_the_one_nobody_used(filled: "Deployed", koppeling:
 def test_a_connection_that_is_not_approved_yet_imports_nothing(filled: "Deployed", koppeling: "Koppeling") -> None:
     """Its import would begin before its profile has a start date, and once it has one find every order too old."""
     made = koppeling(*NEW).json
-    filled.taken("BacklogQueueUrl")
+    filled.taken("ImportQueueUrl")
     said = koppeling("import", made["connection_id"], "--from", "2026-01-01", "--no-wait", "--json")
     assert (said.code, said.json["error"]["code"]) == (3, "koppeling-not-activated")
-    assert not filled.taken("BacklogQueueUrl")
+    assert not filled.taken("ImportQueueUrl")
     assert koppeling("import", made["connection_id"]).code == 3
 
 
