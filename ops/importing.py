@@ -2,7 +2,7 @@
 
 import sys
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -130,17 +130,15 @@ def _followed(imports: "Imports", run: "Run") -> "Run":
 
 
 def _progress(run: "Run") -> str:
-    counts, elapsed = run.counts, datetime.now(UTC) - datetime.fromisoformat(run.started_at)
+    counts = run.counts
     parts = [
         f"{counts.read} of {run.expected} orders",
         f"{counts.booked} booked",
         f"{counts.refused} refused",
         f"{run.calls} calls",
     ]
-    if counts.read and elapsed > timedelta(seconds=10):
-        rate = counts.read / elapsed.total_seconds()
-        left = timedelta(seconds=round(max(0, run.expected - counts.read) / rate))
-        parts += [f"{rate * 60:.0f} a minute", f"about {left} left"]
+    if run.per_hour is not None:
+        parts += [f"{run.per_hour:.0f} an hour", f"about {_long(run.seconds_left)} left"]
     if run.reason:
         parts.append(f"waiting: {run.reason.code}")
     return " · ".join(parts)
@@ -164,6 +162,9 @@ def _shown(connection_id: str, run: "Run", *, json: bool) -> int:
                 ("later", str(counts.later)),
                 ("not settled yet", str(len(run.unsettled) + (len(run.sending.invoices) if run.sending else 0))),
                 ("SnelStart calls", f"{run.calls}{_each(run)}"),
+                ("worked", _long(run.worked_seconds)),
+                ("orders an hour", f"{run.per_hour:.0f}" if run.per_hour is not None else None),
+                ("still to work", f"about {_long(run.seconds_left)}" if run.seconds_left else None),
                 ("began", run.started_at),
                 ("ended", run.finished_at or None),
                 ("waits", output.say(run.reason) if run.reason else None),
@@ -175,6 +176,10 @@ def _shown(connection_id: str, run: "Run", *, json: bool) -> int:
             f" {connection_id} --state refused` says why and what to do."
         )
     return Exit.DONE
+
+
+def _long(seconds: float | None) -> str:
+    return str(timedelta(seconds=round(seconds or 0)))
 
 
 def _each(run: "Run") -> str:

@@ -144,10 +144,17 @@ class _Importer:
     place: Workplace
     held: Held
     deadline: Deadline
-    calls: int = 0
-    """Of the orders' own; the step's own are counted by the place's meter."""
+    costs: list[int] = field(default_factory=list)
+    """Calls of the orders' own, order by order; the step's own are counted by the place's meter."""
+    _before: Run = field(init=False)
     _there: bool = True
+    _began: float = field(default_factory=time.monotonic)
     _looked_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        """Take what it cost until now from where the run stands."""
+        run = self.held.run
+        self._before = replace(run, worked_seconds=run.worked_seconds + run.went_on_seconds)
 
     def go(self) -> Later | None:
         """Work until the step is over. None when the run has ended."""
@@ -176,19 +183,24 @@ class _Importer:
 
     def keep(self, run: Run) -> None:
         """Remember where it stands, whoever has it."""
-        self.held.save(run)
+        self.held.save(self._with_cost(run))
 
     def account(self) -> None:
         """Let the run go, with what it cost so far."""
-        run = self.held.run
-        self.held.save(replace(run, calls=run.calls + self.calls + self.place.meter.made), release=True)
+        self.held.save(self._with_cost(self.held.run), release=True)
+
+    def _with_cost(self, run: Run) -> Run:
+        """With the calls and the time it took up to this moment: who dies loses those of a page at the most."""
+        calls = self._before.calls + sum(self.costs) + self.place.meter.made
+        worked = self._before.worked_seconds + time.monotonic() - self._began
+        return replace(run, calls=calls, worked_seconds=round(worked, 3))
 
     def _end(self, run: Run) -> None:
         ended = run if run.state == "cancelled" else replace(run, state="done")
         self._saved(replace(ended, finished_at=clock.iso(clock.now()), reason=None))
 
     def _saved(self, run: Run) -> Run:
-        if not self.held.save(run):
+        if not self.held.save(self._with_cost(run)):
             raise _TakenOver
         return self.held.run
 
@@ -293,12 +305,14 @@ class _Importer:
                 in_batch=not place.connection.twin_since,
                 run=self.held.run.id,
             )
-            later = carry(job)
+            try:
+                later = carry(job)
+            finally:
+                self.costs.append(job.calls())
         except (Busy, LeaseLost):
             # Another run has it; should that one have died, somebody must come back for it.
             queues.send_orders(settings().backlog_queue_url, [self._message(order.number)])
             return None
-        self.calls += job.calls()
         return later if later and later.anew else None
 
     def _is_there(self) -> bool:

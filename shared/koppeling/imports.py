@@ -20,6 +20,11 @@ State = Literal["running", "paused", "cancelled", "done"]
 
 FINISHED: tuple[State, ...] = ("cancelled", "done")
 
+_ROOM = frozenset({"snelstart-budget", "snelstart-busy"})
+"""What a run may wait for and still be going on: SnelStart's limits are its speed limit."""
+
+_HOUR = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Open:
@@ -107,16 +112,39 @@ class Run:
     customers_at: str = ""
     calls: int = 0
     batches: int = 0
+    worked_seconds: float = 0.0
+    """What it took so far, waiting for room in SnelStart's limits included and standing still not."""
     counts: Counts = field(default_factory=Counts)
     unsettled: tuple[Open, ...] = ()
     sending: Batch | None = None
     reason: Reason | None = None
     finished_at: str = ""
+    asked: bool = False
+    """Whether somebody told it to stand still, go on or end since it was last saved."""
 
     @property
     def finished(self) -> bool:
         """Whether nothing is to be done for it any more."""
         return bool(self.finished_at)
+
+    @property
+    def went_on_seconds(self) -> float:
+        """Seconds since it was last saved, between two steps; 0 where it stood still, as far as that is known."""
+        stood_still = self.asked or (self.reason is not None and self.reason.code not in _ROOM)
+        return 0.0 if stood_still else max(0.0, age(self.updated_at))
+
+    @property
+    def per_hour(self) -> float | None:
+        """Orders in an hour of work so far; those that were done before cost nothing. None before the first page."""
+        own = self.counts.read - self.counts.known
+        return own * _HOUR / self.worked_seconds if own and self.worked_seconds else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Work until all orders are read, at the pace so far; None while that is not known."""
+        if self.finished or self.read_whole or self.state == "cancelled":
+            return 0.0
+        return max(0, self.expected - self.counts.read) * _HOUR / self.per_hour if self.per_hour else None
 
     def as_json(self) -> dict[str, Any]:
         """The run as the command line prints it."""
@@ -130,6 +158,9 @@ class Run:
             "unsettled": len(self.unsettled) + (len(self.sending.invoices) if self.sending else 0),
             "calls": self.calls,
             "payment_bookings": self.batches,
+            "worked_seconds": round(self.worked_seconds),
+            "per_hour": _whole(self.per_hour),
+            "seconds_left": _whole(self.seconds_left),
             "started_at": self.started_at,
             "updated_at": self.updated_at,
             "finished_at": self.finished_at or None,
@@ -152,7 +183,7 @@ class Held:
         What somebody asked for meanwhile (`state`) stays as they asked.
         """
         run = replace(run, updated_at=clock.iso(clock.now()))
-        gone = ("owner", "lease_until") if release else ()
+        gone = ("asked", "owner", "lease_until") if release else ("asked",)
         values: Row = _write(run) | ({"finished_at": run.finished_at} if run.finished_at else {})
         if run.state in FINISHED and run.finished_at:
             values |= {"state": run.state, "expires_at": retention.expiry(retention.NOT_BOOKED)}
@@ -194,7 +225,7 @@ class Imports:
         try:
             row = self._table.update(
                 self._key(run_id),
-                {"state": state},
+                {"state": state, "asked": True},
                 condition="attribute_exists(#id) AND attribute_not_exists(#finished_at) AND NOT #state = :cancelled",
                 given={"cancelled": "cancelled"},
             )
@@ -224,10 +255,10 @@ class Imports:
 
 
 def _write(run: Run) -> Row:
-    """All but what others may change: the state asked for, and that it ended."""
+    """All but what others may change: the state, that it was asked for, and that it ended."""
     body = asdict(run) | {"start": run.start.isoformat(), "end": run.end.isoformat()}
     body |= {"reason": run.reason.as_dict() if run.reason else None}
-    for name in ("state", "finished_at"):
+    for name in ("state", "finished_at", "asked"):
         del body[name]
     return {"body": zlib.compress(json.dumps(body).encode())}
 
@@ -247,6 +278,7 @@ def _read(row: Mapping[str, Any]) -> Run:
         },
         state=row["state"],
         finished_at=row.get("finished_at") or "",
+        asked=bool(row.get("asked")),
     )
 
 
@@ -258,3 +290,7 @@ def _batch(stored: Mapping[str, Any]) -> Batch:
 def age(moment: str) -> float:
     """Seconds since a stored moment."""
     return (clock.now() - datetime.fromisoformat(moment)).total_seconds()
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -10,6 +10,7 @@ import pytest
 from koppeling import importing
 from koppeling.connections import Connections
 from koppeling.deadline import Deadline
+from koppeling.imports import Counts, Imports
 from koppeling.messages import ImportMessage
 from koppeling.table import table
 from sandbox.orders import generate
@@ -50,6 +51,29 @@ def test_an_import_is_begun_followed_and_summed_up(books: Books, stack: Deployed
     assert said.code == 0
     assert "12 of 12" in said.out
     assert "an order" in said.out
+
+
+def test_the_pace_of_an_import_and_what_is_left_are_told_to_scripts_and_people(books: Books) -> None:
+    """Orders an hour and seconds of work, as long as there are any to tell; nobody has to look on for it."""
+    _history(books, 12)
+    begun = books.run("import", books.id, "--from", _FIRST, "--no-wait", "--json").json
+    assert (begun["worked_seconds"], begun["per_hour"], begun["seconds_left"]) == (0, None, None)
+    held = Imports(table(), books.id).hold(begun["import"])
+    assert held
+    far = replace(held.run, expected=130, counts=Counts(read=100, booked=90, skipped=10), worked_seconds=1800.0)
+    assert held.save(far, release=True)
+    halfway = books.run("import", books.id, "--no-wait", "--json").json
+    assert (halfway["worked_seconds"], halfway["per_hour"], halfway["seconds_left"]) == (1800, 200, 540)
+    said = dict(line.split("  ", 1) for line in books.run("import", books.id, "--no-wait").out.splitlines())
+    assert {name: value.strip() for name, value in said.items() if "work" in name or "hour" in name} == {
+        "worked": "0:30:00",
+        "orders an hour": "200",
+        "still to work": "about 0:09:00",
+    }
+    _work(books, begun)
+    ended = books.run("import", books.id, "--json").json
+    assert (ended["seconds_left"], ended["worked_seconds"] > 0, ended["per_hour"] > 0) == (0, True, True)
+    assert "still to work" not in books.run("import", books.id).out
 
 
 @pytest.mark.parametrize(("last", "kept"), [(10, 1), (1, 0), (None, 0)])
