@@ -31,6 +31,8 @@ class Wire:
 
     at: int | None
     when: When
+    all_die: bool = False
+    """The other threads of the process too: none of them makes a call after it."""
     calls: list[str] = field(default_factory=list)
     struck: bool = False
     _turn: Lock = field(default_factory=Lock)
@@ -39,6 +41,8 @@ class Wire:
 
     def sent(self, what: str) -> None:
         """A call is about to leave."""
+        if self.struck and self.all_die:
+            raise Crash
         with self._turn:
             self._own.at = len(self.calls)
             self.calls.append(what)
@@ -66,9 +70,9 @@ class Wire:
 
 
 @contextmanager
-def wire(at: int | None = None, when: When = "before") -> Iterator[Wire]:
-    """Number the I/O calls inside the block, and crash around call `at`; the block must be on one thread."""
-    tapped = Wire(at, when)
+def wire(at: int | None = None, when: When = "before", *, all_die: bool = False) -> Iterator[Wire]:
+    """Number the I/O calls inside the block, and crash around call `at`: its thread, or `all_die`."""
+    tapped = Wire(at, when, all_die)
 
     def before_send(request: AWSPreparedRequest, event_name: str, **_: object) -> None:
         tapped.sent(event_name.removeprefix("before-send."))

@@ -17,9 +17,7 @@ import pytest
 from koppeling import budget, clock, importing, transport
 from koppeling.allowance import LIMITS, Buyer, Spent
 from koppeling.connections import Connections
-from koppeling.deadline import Deadline
 from koppeling.imports import Imports, Run
-from koppeling.job import Later
 from koppeling.ledger import LEASE
 from koppeling.messages import ImportMessage
 from koppeling.onboard import pause, resume
@@ -28,6 +26,7 @@ from koppeling.poll import poll
 from sandbox.orders import Kind, generate
 from tests.exactly_once.crashes import Crash, When, wire
 from tests.exactly_once.rig import AMSTERDAM, Connected, Stage, customers, order
+from tests.importing.hand import now, start, step, time_passes
 
 _DAYS = 4
 _SALES: dict[Kind, int] = {"sale": 1}
@@ -49,50 +48,17 @@ def _history(
     return [each.number for each in made]
 
 
-def _start(stage: Stage, connected: Connected) -> Run:
-    first = (datetime.now(AMSTERDAM) - timedelta(days=30)).date()
-    return importing.start(stage.table, connected.connection, first)
-
-
-def _step(stage: Stage, connected: Connected, run: Run) -> Later | None:
-    return importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(58))
-
-
 def _run(stage: Stage, connected: Connected, run: Run) -> Run:
     """Step after step until it has ended, time passing in between where it asks for that."""
     for _ in range(_STEPS):
-        later = _step(stage, connected, run)
+        later = step(stage, connected, run)
         if later is None:
-            return _now(stage, connected, run)
+            return now(stage, connected, run)
         if later.seconds > 0.1:
             # What a fault commits late is in the books by then.
             time.sleep(0.25)
-            _time_passes(stage, connected, run)
-    raise AssertionError(f"still not done: {_now(stage, connected, run).as_json()}")
-
-
-def _now(stage: Stage, connected: Connected, run: Run) -> Run:
-    found = Imports(stage.table, connected.id).get(run.id)
-    assert found is not None
-    return found
-
-
-def _time_passes(stage: Stage, connected: Connected, run: Run) -> None:
-    """As the rig's, for the run's own row too: its lease is over and what it sent must have ended."""
-    stage.time_passes(connected)
-    key = next(row for row in stage.table.rows(f"CONNECTION#{connected.id}", "IMPORT#") if row["id"] == run.id)
-    stage.table.put({name: value for name, value in key.items() if name not in ("owner", "lease_until")})
-    held = Imports(stage.table, connected.id).hold(run.id)
-    if held and held.run.sending and held.run.sending.sent_at:
-        earlier = datetime.fromisoformat(held.run.sending.sent_at) - timedelta(minutes=10)
-        sending = _replace(held.run.sending, sent_at=clock.iso(earlier))
-        held.save(_replace(held.run, sending=sending), release=True)
-    elif held:
-        held.save(held.run, release=True)
-
-
-def _replace(value: Any, **changes: object) -> Any:  # noqa: ANN401 -- any dataclass
-    return replace(value, **changes)
+            time_passes(stage, connected, run)
+    raise AssertionError(f"still not done: {now(stage, connected, run).as_json()}")
 
 
 def _demand_once(stage: Stage, connected: Connected, numbers: list[str]) -> None:
@@ -114,7 +80,7 @@ def test_history_is_booked_once_with_few_calls(stage: Stage, connected: Connecte
     stage.books.tell("settings", {"limits": False})
     numbers = _history(stage, connected, 250)
     stage.books.tell("calls/reset")
-    run = _run(stage, connected, _start(stage, connected))
+    run = _run(stage, connected, start(stage, connected))
     assert (run.state, run.counts.read, run.counts.booked) == ("done", 250, 250)
     report = stage.books.ask("calls", administration=connected.administration)
     assert report["total"] - report["token"] <= 2.15 * 250
@@ -129,7 +95,7 @@ def test_a_known_customers_order_costs_one_call_and_a_bit(stage: Stage, connecte
     for index in range(3):
         stage.deliver(connected, stage.sale(connected, email=f"vast{index}@example.nl"))
     stage.books.tell("calls/reset")
-    run = _run(stage, connected, _start(stage, connected))
+    run = _run(stage, connected, start(stage, connected))
     report = stage.books.ask("calls", administration=connected.administration)
     assert report["total"] - report["token"] <= 1.15 * 250
     assert run.counts.known == 3
@@ -141,7 +107,7 @@ def test_imported_announced_and_polled_is_booked_once(stage: Stage, connected: C
     """A webhook before, in the middle and after; a poll in the middle: one invoice, one payment each."""
     numbers = _history(stage, connected, 60)
     stage.deliver(connected, numbers[0])
-    run = _start(stage, connected)
+    run = start(stage, connected)
     at = {20: numbers[5], 60: numbers[30], 120: numbers[59]}
     for number in at.values():
         stage.deliver(connected, number)
@@ -161,8 +127,8 @@ def test_an_order_met_by_a_live_run_between_invoice_and_payment_is_settled_once(
     """Booked by the import and not settled yet: a webhook settles it by itself, and the batch leaves it out."""
     numbers = _history(stage, connected, 30)
     stage.trouble(connected, "429", "/bankboekingen", times=50)
-    run = _start(stage, connected)
-    _step(stage, connected, run)
+    run = start(stage, connected)
+    step(stage, connected, run)
     assert "booked" in {stage.row(connected, number).state for number in numbers}
     stage.books.untell("faults")
     stage.time_passes(connected)
@@ -183,7 +149,7 @@ def test_any_trouble_with_a_write_leaves_one_of_each(stage: Stage, connected: Co
     """Payments of many orders at once, an invoice, a customer: whatever the answer, once in the books."""
     numbers = _history(stage, connected, 24)
     stage.trouble(connected, kind, f"/{path}", times=2, seconds=0.2)
-    run = _run(stage, connected, _start(stage, connected))
+    run = _run(stage, connected, start(stage, connected))
     assert run.state == "done"
     _later(stage, connected, numbers)
     _demand_once(stage, connected, numbers)
@@ -202,15 +168,15 @@ def _later(stage: Stage, connected: Connected, numbers: list[str]) -> None:
 def test_a_worker_that_dies_loses_and_doubles_nothing(stage: Stage, connected: Connected, when: When) -> None:
     """Crashes at calls all over the run, seeded: it goes on from where its row and the orders' rows stand."""
     numbers = _history(stage, connected, 40)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     dice = random.Random(20261123)  # noqa: S311 -- a sample, no secret
     struck = 0
     for _ in range(12):
         budget.forget()
         with wire(dice.randrange(5, 70), when) as tapped, suppress(Crash):
-            _step(stage, connected, run)
+            step(stage, connected, run)
         struck += tapped.struck
-        _time_passes(stage, connected, run)
+        time_passes(stage, connected, run)
     assert struck >= 4
     _run(stage, connected, run)
     _later(stage, connected, numbers)
@@ -223,7 +189,7 @@ def test_what_cannot_be_booked_is_counted_and_shown(stage: Stage, connected: Con
     numbers = _history(stage, connected, 50, mix=mix)
     dollars = order(currency="USD")
     stage.place(connected, dollars)
-    run = _run(stage, connected, _start(stage, connected))
+    run = _run(stage, connected, start(stage, connected))
     counts = run.counts
     assert counts.read == 51
     assert counts.refused == 1
@@ -237,15 +203,15 @@ def test_what_cannot_be_booked_is_counted_and_shown(stage: Stage, connected: Con
 def test_a_run_can_be_paused_gone_on_with_and_cancelled(stage: Stage, connected: Connected) -> None:
     """Paused it does nothing; cancelled it settles what it booked and ends; what is booked stays booked."""
     numbers = _history(stage, connected, 30)
-    run, runs = _start(stage, connected), Imports(stage.table, connected.id)
+    run, runs = start(stage, connected), Imports(stage.table, connected.id)
     assert runs.ask(run.id, "paused")
     stage.books.tell("calls/reset")
-    assert _step(stage, connected, run) is None
+    assert step(stage, connected, run) is None
     assert stage.books.ask("calls", administration=connected.administration)["total"] == 0
     assert runs.ask(run.id, "running")
     importing.go_on(connected.connection, run)
     stage.trouble(connected, "429", "/bankboekingen", times=50)
-    _step(stage, connected, run)
+    step(stage, connected, run)
     stage.books.untell("faults")
     stage.room_again(connected)
     assert runs.ask(run.id, "cancelled")
@@ -259,9 +225,9 @@ def test_a_run_can_be_paused_gone_on_with_and_cancelled(stage: Stage, connected:
 def test_a_paused_connections_import_waits(stage: Stage, connected: Connected) -> None:
     """Nothing is asked of anybody while the connection stands still; afterwards it goes on."""
     numbers = _history(stage, connected, 10)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     paused = pause(stage.table, connected.connection)
-    later = _step(stage, connected, run)
+    later = step(stage, connected, run)
     assert later
     assert later.seconds >= 600
     resume(stage.table, paused)
@@ -287,7 +253,7 @@ def test_a_list_that_shifts_while_it_is_read_hides_no_order(stage: Stage, connec
     """An order of the first page is archived away between two pages: the list is read anew, every order is booked."""
     stage.shop.tell("settings", {"archived_default": "active"})
     numbers = _history(stage, connected, 230)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     with _before_page(1, lambda: stage.change(connected, numbers[3], archived=True)):
         run = _run(stage, connected, run)
     assert run.rereads <= 3
@@ -298,13 +264,13 @@ def test_a_list_that_shifts_while_it_is_read_hides_no_order(stage: Stage, connec
 def test_history_stands_aside_when_there_is_no_room_and_goes_on_by_itself(stage: Stage, connected: Connected) -> None:
     """With a minute's calls all bought the step says for how long, having asked SnelStart nothing; live goes first."""
     numbers = _history(stage, connected, 12)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     spent = Spent().buy(450, Buyer("another", 1), LIMITS["productie"], clock.now().timestamp())
     assert isinstance(spent, Spent)
     stage.table.put({"pk": stage.budget(connected).pk, "sk": "BUDGET", "version": 1, "spent": spent.to_json()})
     budget.forget()
     stage.books.tell("calls/reset")
-    later = _step(stage, connected, run)
+    later = step(stage, connected, run)
     assert later
     assert later.anew
     assert later.seconds > 10
@@ -320,9 +286,9 @@ def test_history_stands_aside_when_there_is_no_room_and_goes_on_by_itself(stage:
 def test_what_an_interrupted_step_booked_is_counted_as_booked(stage: Stage, connected: Connected) -> None:
     """A page that ends half-way for want of room is read again; what the first half booked was not known before."""
     numbers = _history(stage, connected, 40)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     stage.trouble(connected, "429", "/verkoopboekingen", after=20)
-    assert _step(stage, connected, run)
+    assert step(stage, connected, run)
     stage.time_passes(connected)
     halfway = [number for number in numbers if Orders(stage.table, connected.id).get(number)]
     assert {stage.until_done(connected, number).state for number in halfway[:5]} == {"paid"}
@@ -335,16 +301,16 @@ def test_what_an_interrupted_step_booked_is_counted_as_booked(stage: Stage, conn
 def test_two_messages_of_one_run_do_not_work_beside_each_other(stage: Stage, connected: Connected) -> None:
     """A run under a lease is left alone; the message comes back once that is over, for who holds it may have died."""
     _history(stage, connected, 3)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     held = Imports(stage.table, connected.id).hold(run.id)
     assert held
-    later = _step(stage, connected, run)
+    later = step(stage, connected, run)
     assert later
     assert later.anew
     assert LEASE.total_seconds() - 30 < later.seconds <= LEASE.total_seconds() + 1
     held.save(held.run, release=True)
     assert _run(stage, connected, run).counts.booked == 3
-    assert _step(stage, connected, run) is None
+    assert step(stage, connected, run) is None
 
 
 @contextmanager
@@ -368,7 +334,7 @@ def test_an_import_of_an_unreadable_order_gives_it_a_state_and_goes_on(stage: St
     """An order the shop lists in another shape goes to the worker by itself; its neighbours are booked."""
     numbers = _history(stage, connected, 5)
     stage.place(connected, order() | {"price": "veel"})
-    run = _run(stage, connected, _start(stage, connected))
+    run = _run(stage, connected, start(stage, connected))
     assert (run.counts.booked, run.counts.later) == (5, 1)
     _demand_once(stage, connected, numbers)
 
@@ -376,7 +342,7 @@ def test_an_import_of_an_unreadable_order_gives_it_a_state_and_goes_on(stage: St
 def test_a_message_of_an_import_is_worked_on_like_any_other(stage: Stage, connected: Connected) -> None:
     """Through the worker's own door: the message goes on as a new one until the run has ended."""
     numbers = _history(stage, connected, 3)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     body = ImportMessage(connected.id, run.id).to_body()
     received = next(each for each in _received(stage) if each["Body"] == body)
     assert stage.work(received["Body"], received["ReceiptHandle"])

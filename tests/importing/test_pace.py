@@ -3,52 +3,33 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import count
 
 import httpx
 import pytest
 
-from koppeling import budget, catalogue, clock, importing, transport
+from koppeling import budget, catalogue, clock, transport
 from koppeling.allowance import LIMITS, Buyer, Spent
-from koppeling.deadline import Deadline
 from koppeling.imports import Counts, Imports, Run
-from koppeling.job import Later
-from koppeling.messages import ImportMessage
 from koppeling.onboard import pause, resume
 from tests.exactly_once.crashes import Crash
-from tests.exactly_once.rig import AMSTERDAM, Connected, Stage
+from tests.exactly_once.rig import Connected, Stage
+from tests.importing.hand import now, start, step, taken_over
 from tests.undo.hand import demand_paid, history
 
 _HOURS = 3 * 3600
 
 
-def _start(stage: Stage, connected: Connected) -> Run:
-    return importing.start(stage.table, connected.connection, (datetime.now(AMSTERDAM) - timedelta(days=30)).date())
-
-
-def _step(stage: Stage, connected: Connected, run: Run) -> Later | None:
-    return importing.step(stage.table, ImportMessage(connected.id, run.id), Deadline.after(58))
-
-
-def _now(stage: Stage, connected: Connected, run: Run) -> Run:
-    found = Imports(stage.table, connected.id).get(run.id)
-    assert found is not None
-    return found
-
-
 def _was_saved_earlier(
     stage: Stage, connected: Connected, run: Run, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So much time passes since the run was last saved, and whoever had it is dead by then."""
-    row = next(row for row in stage.table.rows(f"CONNECTION#{connected.id}", "IMPORT#") if row["id"] == run.id)
-    asked = "asked" in row
-    stage.table.put({name: value for name, value in row.items() if name not in ("owner", "lease_until", "asked")})
-    held = Imports(stage.table, connected.id).hold(run.id)
+    """So much time passes since the run was last saved; what was asked of it since then stays asked."""
+    asked = now(stage, connected, run).asked
+    held, moment = taken_over(stage, connected, run), clock.now()
     assert held
-    now = clock.now()
     with monkeypatch.context() as earlier:
-        earlier.setattr(clock, "now", lambda: now - timedelta(seconds=seconds))
+        earlier.setattr(clock, "now", lambda: moment - timedelta(seconds=seconds))
         held.save(held.run, release=True)
     if asked:
         Imports(stage.table, connected.id).ask(run.id, "running")
@@ -67,14 +48,14 @@ def test_an_import_that_stood_still_goes_no_slower_for_it(
 ) -> None:
     """Three hours paused by the operator are no work, nor is the time until its message comes back."""
     numbers = history(stage, connected, 12)
-    run, runs = _start(stage, connected), Imports(stage.table, connected.id)
+    run, runs = start(stage, connected), Imports(stage.table, connected.id)
     assert runs.ask(run.id, "paused")
-    assert _step(stage, connected, run) is None
+    assert step(stage, connected, run) is None
     assert runs.ask(run.id, "running")
     _was_saved_earlier(stage, connected, run, _HOURS, monkeypatch)
-    while _step(stage, connected, run):
+    while step(stage, connected, run):
         stage.room_again(connected)
-    ended = _now(stage, connected, run)
+    ended = now(stage, connected, run)
     assert 0 < ended.worked_seconds < 60
     assert ended.per_hour == pytest.approx(12 * 3600 / ended.worked_seconds)
     assert ended.seconds_left == 0
@@ -87,20 +68,20 @@ def test_what_an_import_waits_for_in_vain_is_no_work(
 ) -> None:
     """A connection that is paused, a shop that does not answer: hours of it say nothing of its pace."""
     history(stage, connected, 3)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     paused = pause(stage.table, connected.connection) if what == "connection" else None
     if not paused:
         stage.shop.tell("faults", {"kind": "503", "path": "/v1/orders", "times": 50})
-    assert _step(stage, connected, run)
-    assert _now(stage, connected, run).reason
+    assert step(stage, connected, run)
+    assert now(stage, connected, run).reason
     if paused:
         resume(stage.table, paused)
     else:
         stage.shop.untell("faults")
     _was_saved_earlier(stage, connected, run, _HOURS, monkeypatch)
-    while _step(stage, connected, run):
+    while step(stage, connected, run):
         stage.room_again(connected)
-    assert 0 < _now(stage, connected, run).worked_seconds < 60
+    assert 0 < now(stage, connected, run).worked_seconds < 60
 
 
 def test_waiting_for_room_in_snelstarts_limits_is_part_of_the_pace(
@@ -108,15 +89,15 @@ def test_waiting_for_room_in_snelstarts_limits_is_part_of_the_pace(
 ) -> None:
     """They are what an import goes by: without that wait it would promise to be done long before it is."""
     history(stage, connected, 3)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     _full(stage, connected)
-    later = _step(stage, connected, run)
+    later = step(stage, connected, run)
     assert later
     _was_saved_earlier(stage, connected, run, later.seconds, monkeypatch)
     stage.room_again(connected)
-    while _step(stage, connected, run):
+    while step(stage, connected, run):
         stage.room_again(connected)
-    ended = _now(stage, connected, run)
+    ended = now(stage, connected, run)
     assert ended.worked_seconds >= later.seconds > 10
     assert ended.per_hour
     assert ended.per_hour <= 3 * 3600 / later.seconds
@@ -142,10 +123,10 @@ def test_a_step_that_dies_loses_the_calls_of_its_last_page_alone(stage: Stage, c
     """A whole page was read and booked before: what that cost, and how long it took, is known all the same."""
     stage.books.tell("settings", {"limits": False})
     history(stage, connected, 130)
-    run = _start(stage, connected)
+    run = start(stage, connected)
     with _dies_at_invoice(105), suppress(Crash):
-        _step(stage, connected, run)
-    died = _now(stage, connected, run)
+        step(stage, connected, run)
+    died = now(stage, connected, run)
     assert (died.counts.read, died.finished) == (100, False)
     assert died.calls >= 100
     assert died.worked_seconds > 0
