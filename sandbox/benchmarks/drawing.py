@@ -18,18 +18,29 @@ def draw(chart: Chart, file: Path) -> None:
     """Write the chart."""
     # text stays text, and ids come from the salt, not from chance
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "koppeling", "font.size": 9}):
-        figure = Figure(figsize=(8, 1.4 + _INCHES_A_BAR * len(chart.bars)), layout="constrained")
-        axes = figure.add_subplot()
-        _bars(axes, chart)
-        for name, most in chart.goals:
-            axes.axvline(most, color=_GOAL, linestyle="--", linewidth=1, label=f"{name}: {most:g}")
-        axes.set_title(chart.title, loc="left")
-        axes.set_xlabel(chart.unit)
-        axes.spines[["top", "right"]].set_visible(False)
-        if axes.get_legend_handles_labels()[1]:
+        charts = (chart, *chart.below)
+        heights = [1.4 + _INCHES_A_BAR * len(each.bars) for each in charts]
+        figure = Figure(figsize=(8, sum(heights)), layout="constrained")
+        panels = figure.subplots(len(charts), squeeze=False, height_ratios=heights)
+        for each, axes in zip(charts, panels[:, 0], strict=True):
+            _panel(axes, each)
+        labelled = [axes for axes in panels[:, 0] if axes.get_legend_handles_labels()[1]]
+        if len(charts) > 1:
+            for axes in labelled:
+                axes.legend(loc="lower right", frameon=False)
+        elif labelled:
             figure.legend(loc="outside lower center", ncols=4, frameon=False)
         # without the moment it was drawn, and the version it was drawn with
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _panel(axes: Axes, chart: Chart) -> None:
+    _bars(axes, chart)
+    for name, most in chart.goals:
+        axes.axvline(most, color=_GOAL, linestyle="--", linewidth=1, label=f"{name}: {most:g}")
+    axes.set_title(chart.title, loc="left")
+    axes.set_xlabel(chart.unit)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _bars(axes: Axes, chart: Chart) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,7 +73,23 @@ def measure(made: World) -> Measured:
     ]
     bars = (bar("busy, as measured", round(functions, 2)),)
     title = f"Functions for {_MANY:,} idle shops every 15 minutes, at 50 ms an answer"
-    return Measured(tuple(facts), Chart(title, "functions", bars, (("goal", _MOST_FUNCTIONS),)))
+    below = _each_drawn((few, many))
+    return Measured(tuple(facts), Chart(title, "functions", bars, (("goal", _MOST_FUNCTIONS),), below))
+
+
+def _each_drawn(both: Sequence[Polls]) -> tuple[Chart, ...]:
+    """What one poll takes among a thousand and among ten thousand: it must not depend on that."""
+
+    def drawn(title: str, unit: str, value: Callable[[Polls], float], *goals: tuple[str, float]) -> Chart:
+        bars = tuple(bar(f"among {polls.connections:,}", round(value(polls), 2)) for polls in both)
+        return Chart(title, unit, bars, goals)
+
+    return (
+        drawn("Calls to the shop", "calls a poll", lambda polls: polls.shop_calls, ("goal", _CALLS.most)),
+        drawn("Time", "ms a poll", lambda polls: polls.each * 1000),
+        drawn("Memory of the process at its most", "MB", lambda polls: polls.peak_mb),
+        drawn("Memory that a poll leaves behind", "KB a poll", lambda polls: polls.left_kb),
+    )
 
 
 def _facts(polls: Polls) -> list[Fact]:

@@ -37,22 +37,24 @@ WEBHOOK_SECONDS: Final = 0.02
 OVERHEAD: Final = 1.25
 """What a worker's run takes beyond its calls: the goal, so that the price does not depend on who measures."""
 
-REQUESTS_OF_QUEUE: Final = 3.0
-"""Of an order that comes alone: sent, received, deleted. Ten together share a receiving and a deleting."""
+QUEUE_ASSUMED: Final = 2.0
+"""SQS requests of Lambda's own, which nobody here can count: received and deleted. Ten together share both."""
 
-REQUESTS_OF_KEY: Final = 2.0
-"""Of an order whose shop had none for minutes: the webhook opens the sender's secret, the worker the shop's own."""
+KEY_ASSUMED: Final = 1.0
+"""The worker opens the secret of a shop that had no order for minutes; here it has it open."""
 
-REQUESTS_OF_SECRET: Final = 1.0
-"""The operator's credentials, read by a worker that had no order of any shop for five minutes."""
+SECRET_ASSUMED: Final = 1.0
+"""The operator's credentials, read by a worker that had no order of any shop for five minutes; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one order takes."""
+    """What one order takes, as far as it was counted."""
 
     calls: float
     """To both APIs."""
+    queue_requests: float
+    key_requests: float
     write_units: float
     read_units: float
     log_bytes: float
@@ -64,11 +66,11 @@ class Usage:
             "api requests": 1.0,
             "function runs": 2.0,
             "function GB-seconds": gb_seconds,
-            "queue requests": REQUESTS_OF_QUEUE,
+            "queue requests": self.queue_requests + QUEUE_ASSUMED,
             "write units": self.write_units,
             "read units": self.read_units,
-            "key requests": REQUESTS_OF_KEY,
-            "secret requests": REQUESTS_OF_SECRET,
+            "key requests": self.key_requests + KEY_ASSUMED,
+            "secret requests": SECRET_ASSUMED,
             "log gigabytes": self.log_bytes / 1e9,
         }
         return {name: amount * PRICES[name] for name, amount in amounts.items()}

@@ -1,6 +1,7 @@
 """What a figure yields: facts, goals they are held to, bars to draw. Ratios and counts are what may be compared."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["count", "ratio", "price", "size", "time"]
@@ -52,20 +53,22 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is drawn of a figure. `goals`: lines to stay left of, by what they say."""
+    """What is drawn of a figure. `goals`: lines to stay left of, by what they say; `below`: more, in other units."""
 
     title: str
     unit: str
     bars: tuple[Bar, ...]
     goals: tuple[tuple[str, float], ...] = ()
+    below: tuple["Chart", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All of one figure."""
+    """All of one figure. `notes`: what its facts rest on, by name."""
 
     facts: tuple[Fact, ...]
     chart: Chart
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def bar(label: str, value: float, part: str = "") -> Bar:

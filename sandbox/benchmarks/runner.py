@@ -2,10 +2,12 @@
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +69,7 @@ def chosen(name: str) -> Sequence[Figure]:
 def run(figures: Sequence[Figure], console: Console, file: Path = RESULTS) -> bool:
     """Measure, print, draw and keep these figures; what is kept of others stays. Whether every goal was met."""
     found: dict[str, Measured] = {}
-    began, load = time.monotonic(), {"before": os.getloadavg()[0]}
+    began, load, of = time.monotonic(), {"before": os.getloadavg()[0]}, _stamp()
     _tell_load(console, load["before"])
     with ExitStack() as stack:
         made = None
@@ -79,7 +81,7 @@ def run(figures: Sequence[Figure], console: Console, file: Path = RESULTS) -> bo
             found[figure.name] = figure.measure(made)
             console.print(f"[dim]    {time.monotonic() - at:.0f} s")
     load["after"] = os.getloadavg()[0]
-    _keep(file, found, load)
+    _keep(file, found, load, of)
     _print(console, found)
     _tell_load(console, load["after"])
     console.print(f"[dim]{time.monotonic() - began:.0f} s. Kept in {file.parent.relative_to(localaws.ROOT)}")
@@ -113,8 +115,23 @@ def _print(console: Console, found: Mapping[str, Measured]) -> None:
         console.print(f"[red]Missed:[/] {fact.name}. {fact.goal.if_missed if fact.goal else ''}")
 
 
-def _keep(file: Path, found: Mapping[str, Measured], load: Mapping[str, float]) -> None:
-    """What holds on any machine first: counts, ratios, prices, goals; then the times of this one."""
+def _stamp() -> dict[str, str]:
+    """Which day it is, and of which commit the code is that is measured; "+" where it was changed since."""
+    head, changes = _git("rev-parse", "--short=12", "HEAD"), _git("status", "--porcelain", "--", ".", ":!bench")
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": f"{head}{'+' if changes else ''}" if head else "unknown"}
+
+
+def _git(*words: str) -> str:
+    """What git says here; nothing where it is not there, or this is no clone."""
+    try:
+        done = subprocess.run(["git", *words], cwd=localaws.ROOT, capture_output=True, text=True, check=True)  # noqa: S603, S607 -- our own words
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _keep(file: Path, found: Mapping[str, Measured], load: Mapping[str, float], of: Mapping[str, str]) -> None:
+    """What holds on any machine first: counts, ratios, prices, goals; then this one's times, and of which run."""
     from sandbox.benchmarks.drawing import draw  # inside: two seconds that the measured code need not share
 
     file.parent.mkdir(exist_ok=True)
@@ -123,8 +140,13 @@ def _keep(file: Path, found: Mapping[str, Measured], load: Mapping[str, float]) 
     here: dict[str, Any] = _known(before, "on this machine")
     for name, measured in found.items():
         times = {fact.name: _entry(fact) for fact in measured.facts if fact.kind == "time"}
-        anywhere[name] = {fact.name: _entry(fact) for fact in measured.facts if fact.kind != "time"}
-        here[name] = {**times, "load average": {when: round(one, 1) for when, one in load.items()}}
+        facts = {fact.name: _entry(fact) for fact in measured.facts if fact.kind != "time"}
+        anywhere[name] = {**facts, **measured.notes}
+        here[name] = {
+            **times,
+            "measured": dict(of),
+            "load average": {when: round(one, 1) for when, one in load.items()},
+        }
         draw(measured.chart, file.parent / f"{name}.svg")
     kept = {"anywhere": _ordered(anywhere), "on this machine": _ordered(here)}
     file.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")

@@ -46,6 +46,8 @@ def measure(made: World) -> Measured:
         results.ratio("webhook p99, x a bare handler's", _p99(ours) / _p99(floor)),
         results.milliseconds("webhook, median", statistics.median(ours)),
         results.milliseconds("webhook, p99", _p99(ours)),
+        results.milliseconds("bare handler, median", statistics.median(floor)),
+        results.milliseconds("bare handler, p99", _p99(floor)),
         _a_second("webhook, requests a second of one function", ours),
         _a_second("bare handler, requests a second of one function", floor),
     )

@@ -28,19 +28,7 @@ _ANSWER_SECONDS: Final = 0.05
 _ROUNDS: Final = 25
 _BATCH: Final = 10
 _BATCHES: Final = 6
-_GOAL: Final = Goal(
-    1.25,
-    if_missed="the floor is 1.09 and 1.10: ten requests to the table for a new customer, six or seven for a known one, "
-    "at 2.3 ms each at the least; the rest is the worker's own thinking, and whoever else wants the processors",
-)
-
-_GOAL_OF_TEN: Final = Goal(
-    _GOAL.most,
-    if_missed="ten orders share one process, and only one of them computes at a time: an order takes 14 to 20 ms of a "
-    "processor, 8 of which its requests cost made bare, while the other nine wait. The floor with the requests to the "
-    "table stands beside it, for the local AWS answers one after the other. SnelStart's limits allow an administration "
-    "two to four orders a second",
-)
+_MOST: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +39,8 @@ class Pairs:
     with_table: Sequence[float]
     """Seconds of the calls alone with the worker's requests to the table among them, pair by pair."""
     in_table: float
+    requests: float
+    """To the table, of one order."""
 
     @property
     def ours(self) -> float:
@@ -132,7 +122,7 @@ def measure(made: World) -> Measured:
     title = "An order through the worker, at 50 ms an answer"
     return Measured(
         tuple(fact for name, pairs, orders in named for fact in _facts(name, pairs, orders)),
-        Chart(title, "x its calls made bare", tuple(_bar(*each) for each in named), (("goal", _GOAL.most),)),
+        Chart(title, "x its calls made bare", tuple(_bar(*each) for each in named), (("goal", _MOST),)),
     )
 
 
@@ -140,14 +130,32 @@ def _facts(name: str, pairs: Pairs, orders: int) -> tuple[Fact, ...]:
     shown = f"{pairs.ratio:.2f} x its calls made bare ({pairs.ours * 1000:.0f} : {pairs.floor * 1000:.0f} ms)"
     a_second, bare_a_second = orders / pairs.ours, orders / pairs.floor
     told = f"{a_second:.1f} (the calls alone {bare_a_second:.1f})"
-    goal = _GOAL if orders == 1 else _GOAL_OF_TEN
+    goal = Goal(_MOST, if_missed=_why(pairs, orders))
     return (
         results.ratio(f"worker, {name}, x its calls made bare", pairs.ratio, shown, goal),
         results.ratio(f"worker, {name}, fastest x fastest bare", pairs.fastest),
         results.ratio(f"the same calls and table requests bare, {name}, x the calls", pairs.table_ratio),
         results.ratio(f"worker, {name}, x its calls and table requests made bare", pairs.own_ratio),
         Fact(f"worker, {name}, orders a second", round(a_second, 2), "time", told),
+        Fact(f"its calls made bare, {name}, orders a second", round(bare_a_second, 2), "time", f"{bare_a_second:.1f}"),
+        results.milliseconds(f"its calls made bare, {name}, median", pairs.floor),
         results.milliseconds(f"worker, {name}, of an order's time for the table", pairs.in_table / orders),
+    )
+
+
+def _why(pairs: Pairs, orders: int) -> str:
+    """Where the floor lies, as it was measured beside: a goal below it cannot be reached here."""
+    each = pairs.in_table / orders / pairs.requests * 1000
+    why = (
+        f"the floor in this run is {pairs.table_ratio:.2f}: the same calls made bare, with an order's "
+        f"{pairs.requests:g} requests to the table among them. In the worker one such request took {each:.1f} ms; "
+        f"{pairs.own_ratio:.2f} x that floor is its own thinking, and whoever else wants the processors"
+    )
+    if orders == 1:
+        return why
+    return (
+        f"{why}. Ten orders share one process, of which one computes at a time, and the local AWS answers one request "
+        "after the other. SnelStart's limits allow an administration two to four orders a second"
     )
 
 
@@ -168,7 +176,8 @@ def _measured(made: World, name: str, first: int, *, rounds: int, orders: int = 
         with meter.watching(aws.dynamodb()):
             times = [bench.pair(orders) for _ in range(rounds)]
     pairs = [(floor, ours) for floor, _, ours in times]
-    return Pairs(pairs, [both for _, both, _ in times], meter.seconds / rounds)
+    requests = meter.operations.total() / rounds / orders
+    return Pairs(pairs, [both for _, both, _ in times], meter.seconds / rounds, requests)
 
 
 @contextmanager

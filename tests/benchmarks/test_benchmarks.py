@@ -1,8 +1,11 @@
 """The benchmarks count what AWS bills, keep what they found, and draw the same thing twice alike."""
 
 import json
+import subprocess
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +17,7 @@ from rich.console import Console
 
 from sandbox import localaws
 from sandbox.bench import main
-from sandbox.benchmarks import bare, drawing, prices, results, runner
+from sandbox.benchmarks import bare, drawing, prices, results, runner, worker
 from sandbox.benchmarks.meter import Meter, item_bytes, read_units, write_units
 from sandbox.benchmarks.results import Bar, Chart, Fact, Goal, Measured, bar
 
@@ -106,10 +109,12 @@ def test_bare_calls_do_for_another_order_what_was_recorded_of_one() -> None:
 
 def test_the_price_of_an_order_names_every_service_it_pays() -> None:
     """What is used is paid for by its own price, and no price is left out."""
-    usage = prices.Usage(calls=5, write_units=8, read_units=3, log_bytes=4000)
+    usage = prices.Usage(calls=5, queue_requests=1, key_requests=1, write_units=8, read_units=3, log_bytes=4000)
     dollars = usage.dollars()
     assert set(dollars) == set(prices.PRICES)
     assert dollars["write units"] == pytest.approx(8 * 0.705e-6)
+    assert dollars["queue requests"] == pytest.approx((1 + prices.QUEUE_ASSUMED) * 0.40e-6)
+    assert dollars["key requests"] == pytest.approx((1 + prices.KEY_ASSUMED) * 3e-6)
     assert dollars["function GB-seconds"] == pytest.approx((0.02 * 0.5 + 5 * 0.05 * 1.25) * 13.3334e-6)
 
 
@@ -138,7 +143,58 @@ def test_one_figure_measured_alone_leaves_what_is_kept_of_the_others(
         "imports": {"a ratio": {"value": 3, "goal": "at most 2", "reached": False}},
     }
     assert kept["on this machine"]["planning"]["a time, ms"] == 250
+    # No clone: it is said that nobody knows of which commit it is.
+    assert kept["on this machine"]["imports"]["measured"] == {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": "unknown",
+    }
     assert {one.name for one in file.parent.glob("*.svg")} == {"planning.svg", "imports.svg"}
+
+
+def test_what_is_kept_tells_the_commit_it_is_of_and_what_it_rests_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The date of a price table stands beside the price; a change that is in no commit is marked."""
+    monkeypatch.setattr(localaws, "ROOT", tmp_path)
+    told = replace(measured(1), notes={"list prices of": "2026-11"})
+    monkeypatch.setattr(runner.Figure, "measure", lambda _self, _made: told)
+    git = ("git", "-c", "user.name=n", "-c", "user.email=n@example.nl")
+    for words in (("init", "-q"), ("commit", "-q", "--allow-empty", "-m", "first")):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)  # noqa: S603 -- our own words
+    file = tmp_path / "bench" / "results.json"
+
+    def kept() -> dict[str, Any]:
+        runner.run(runner.FIGURES[:1], Console(quiet=True), file)
+        found: dict[str, Any] = json.loads(file.read_text())
+        assert found["anywhere"]["planning"]["list prices of"] == "2026-11"
+        return dict(found["on this machine"]["planning"]["measured"])
+
+    head = kept()["commit"]
+    assert len(head) == 12
+    # What an earlier run wrote is no change of what is measured.
+    assert kept()["commit"] == head
+    (tmp_path / "code.py").write_text("new")
+    assert kept()["commit"] == f"{head}+"
+
+
+def test_a_chart_of_several_units_is_one_drawing(tmp_path: Path) -> None:
+    """Each part has its own scale, its own title and its own goal."""
+    below = Chart("Memory", "MB", (bar("one", 71.0),), (("most", 128.0),))
+    draw = Chart("Calls", "calls", (bar("one", 1.0), bar("two", 1.0)), (("goal", 1.0),), (below,))
+    drawing.draw(draw, tmp_path / "both.svg")
+    drawn = (tmp_path / "both.svg").read_text()
+    assert all(text in drawn for text in ("Calls", "Memory", "goal: 1", "most: 128", "MB"))
+
+
+def test_a_missed_goal_tells_the_floor_of_its_own_run() -> None:
+    """Not one that was measured once: that contradicts the figures beside it."""
+    pairs = worker.Pairs([(0.2, 0.3)], [0.25], in_table=0.02, requests=10.0)
+    [missed, *_] = worker._facts("a known customer", pairs, 1)  # noqa: SLF001 -- what it says, without measuring
+    assert missed.goal
+    assert not missed.goal.met(missed.value)
+    assert "floor in this run is 1.25" in missed.goal.if_missed
+    assert "10 requests" in missed.goal.if_missed
+    assert "2.0 ms" in missed.goal.if_missed
 
 
 def test_the_same_chart_is_drawn_to_the_same_bytes(tmp_path: Path) -> None:
