@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 SETTLE_SECONDS = 120
+SIGNING_KEY = "link-signing-key-made-up"
 PROFILE = 'start_date = 2020-01-01\ninvoice_number = "MWW{number}"\n'
 _MOMENTS = ("sent_at", "lease_until", "due_at", "first_waited_at")
 _SECONDS_OF_A_WORKER = 58.0
@@ -305,7 +306,7 @@ def stage(local: LocalAws, shop_url: str, books_url: str, settle_seconds: int = 
                         "subscription_key": SUBSCRIPTION_KEY,
                         "partner_token": PARTNER_TOKEN,
                         "product": "productie",
-                        "link_signing_key": "made-up",
+                        "link_signing_key": SIGNING_KEY,
                     }
                 ),
             )

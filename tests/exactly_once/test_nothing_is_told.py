@@ -17,7 +17,7 @@ from koppeling.snelstart import client
 from koppeling.snelstart.client import token
 from koppeling.workplace import Workplace
 from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY
-from tests.exactly_once.rig import Connected, Stage, order
+from tests.exactly_once.rig import SIGNING_KEY, Connected, Stage, order
 from tests.leaks import found
 from tests.undo.hand import undo_orders
 
@@ -44,7 +44,7 @@ PEOPLE = {
     *("Tureluur.Wulp@grutto.example", "Tureluur", "Wulpstra", "Scholekster", "Kievitsbloemstraat", "8765 ZW"),
     *("Wulpendam", "06-87654321", "NL123456782B90", "NL91ABNA0417164300"),
 }
-BELOW_ZERO = "http://127.0.0.1:9"
+TALKERS = ("boto3", "botocore", "urllib3", "httpx", "httpcore")
 
 
 def secrets_of(connected: Connected) -> set[str]:
@@ -53,7 +53,7 @@ def secrets_of(connected: Connected) -> set[str]:
     minted = {minted for _, minted in client._tokens.values()}  # noqa: SLF001 -- nobody else knows them
     known = {SUBSCRIPTION_KEY, PARTNER_TOKEN, credentials.koppelsleutel, credentials.salt, *webhook.secrets}
     # `str`: a `Secret` shows nothing, in the list of what was found neither.
-    return {str(secret) for secret in known | minted | {webhook.key, "link-signing-key-made-up"}}
+    return {str(secret) for secret in known | minted | {webhook.key, SIGNING_KEY}}
 
 
 class _Listener(logging.Handler):
@@ -70,7 +70,7 @@ def everything_logged() -> Iterator[list[str]]:
     """What any logger says, of every level, as with the parameter `LogLevel` on DEBUG, and all it was handed for it."""
     listener = _Listener()
     # As in a process that has just started: our clients see to the others' loggers when they are made.
-    for name in ("boto3", "botocore", "urllib3", "httpx", "httpcore"):
+    for name in TALKERS:
         logging.getLogger(name).setLevel(logging.NOTSET)
     transport.client().close()
     transport.client.cache_clear()
