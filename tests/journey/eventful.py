@@ -86,13 +86,14 @@ def happen(stage: World, http: httpx.Client, folder: Path) -> Eventful:
     assert standing(stage, connected)[f"{FAILING}"][0] == "failed"
     assert {"paid", "refused", "waiting"} <= {row["state"] for row in stage.orders(connected).values()}
     terminal = _typed(stage, connected, linked)
-    _refuse_the_shop(stage, connected)
-    linked.owner("regenerate")
+    rotated = _refuse_the_shop(stage, connected)
+    renewed = linked.owner("regenerate")["koppelsleutel"]
     linked.await_outcome("Regenerate", "done")
     # One more invocation of each function: what a thread of theirs wrote last comes with it.
     book(stage, connect(stage, "Na de geheimen"), sale())
     stage.deployment.poll()
-    return Eventful(connected, linked, terminal, _canaries(stage, connected, linked, orders))
+    canaries = _canaries(stage, connected, linked, orders) | {renewed, *rotated}
+    return Eventful(connected, linked, terminal, canaries)
 
 
 def _orders() -> list[Json]:
@@ -147,8 +148,8 @@ def _garbage(stage: World, connected: Connected, http: httpx.Client) -> None:
     )
 
 
-def _refuse_the_shop(stage: World, connected: Connected) -> None:
-    """The shop's token is refused for a while."""
+def _refuse_the_shop(stage: World, connected: Connected) -> tuple[str, ...]:
+    """The shop's token is refused for a while, and its webhook's secret and key renewed; those."""
     with fault(stage, "shop", kind="403", path="/v1/(store|orders)(/|$)", store=connected.shop_token):
         stage.deployment.poll()
         announce(stage, connected, [1041])
@@ -160,7 +161,8 @@ def _refuse_the_shop(stage: World, connected: Connected) -> None:
             every=1.0,
         )
     stage.koppeling("resume", connected.id)
-    stage.koppeling("rotate", connected.id)
+    told = stage.koppeling("rotate", connected.id)
+    return _webhook(told["webhook_secret"], told["webhook_key"])
 
 
 def _typed(stage: World, connected: Connected, linked: Linked) -> str:
@@ -191,8 +193,7 @@ def _canaries(stage: World, connected: Connected, linked: Linked, orders: list[J
     assert operators["link_signing_key"]
     canaries = {
         *(SUBSCRIPTION_KEY, PARTNER_TOKEN, operators["link_signing_key"], linked.reference, linked.url),
-        # but the linked shop's token, after which its administration is called
-        *(*_credentials(connected), *_credentials(linked.connected)[1:]),
+        *(*_credentials(connected), *_credentials(linked.connected)),
         # how a bearer token and a token in an address begin
         *("eyJhbGci", "Bearer ", "?token=", "&token=", "partner_token="),
         *(FORGED, MISTYPED, SENDERS_ADDRESS, "Kanarie", "Vogelzang", "Tjilpstra"),
@@ -204,8 +205,12 @@ def _canaries(stage: World, connected: Connected, linked: Linked, orders: list[J
 
 
 def _credentials(connected: Connected) -> tuple[str, ...]:
-    secret = connected.webhook_secret
-    return connected.shop_token, connected.koppelsleutel, secret, secret.removeprefix("whsec_"), connected.webhook_key
+    webhook = _webhook(connected.webhook_secret, connected.webhook_key)
+    return connected.shop_token, connected.koppelsleutel, *webhook
+
+
+def _webhook(secret: str, key: str) -> tuple[str, ...]:
+    return secret, secret.removeprefix("whsec_"), key
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def link(stage: World, tmp_path: Path, name: str, profile: str = PROFILE, **admi
     """A new shop and a new administration; the operator made a link for the one, nobody approved yet."""
     slug = f"{name.lower().replace(' ', '-')}-{time.monotonic_ns()}"
     stage.shop.tell("stores", {"token": slug, "name": name, "primary_domain": "gekoppeld.example"})
-    made = stage.books.tell("administrations", {"naam": f"{slug} administratie"} | administration)
+    made = stage.books.tell("administrations", {"naam": f"{name} administratie"} | administration)
     file = tmp_path / "profile.toml"
     file.write_text(profile, encoding="utf-8")
     told = stage.koppeling("link", "--name", name, "--shop-token", slug, "--profile", str(file))
