@@ -25,6 +25,8 @@ from tests.fuzz.proxy import Between, Reply, Rewrite, between, honest
 from tests.fuzz.running import examples
 from tests.fuzz.values import broken, json_values, written
 
+_NOTHING_BOOKED = ("refused", "skipped", "waiting")
+_ONLY_ASKS = ("GET ", "POST /b2b/token")
 STATES = {"received", "waiting", "booked", "paid", "credited", "skipped", "refused", "failed"}
 STATUSES = ShopStatuses(
     (OrderStatus(status=4, description="Afgerond"), OrderStatus(status=5, description="Geannuleerd"))
@@ -120,16 +122,25 @@ def demand_balanced(stage: Stage, connected: Connected, row: OrderRow) -> None:
         vat = sum(Decimal(line["btwBedrag"]) for line in invoice["btw"])
         assert lines + vat == Decimal(invoice["factuurbedrag"]) == row.booking.total
         assert sum(Decimal(each["bedrag"]) for each in invoice["betalingen"]) in (0, row.booking.total)
-    if row.state in ("refused", "skipped", "waiting"):
+    if row.state in _NOTHING_BOOKED:
         assert invoices == []
+
+
+def writes(stage: Stage, connected: Connected) -> int:
+    """How many calls so far were to change something in the books."""
+    return sum(count for call, count in stage.calls(connected).items() if not call.startswith(_ONLY_ASKS))
 
 
 @examples(30)
 @given(told=broken(MODEL))
 def test_a_broken_order_ends_in_a_state(stage: Stage, shop: Between, shared: Connected, told: Any) -> None:  # noqa: ANN401 -- any JSON
-    """Whatever the shop says an order is, it comes to a visible state with a reason, and nothing crooked is booked."""
+    """Whatever the shop says an order is, it comes to a visible state with a reason, and nothing crooked is booked.
+
+    Of what is refused, skipped or left waiting nothing at all is written in SnelStart, a customer neither.
+    """
     number, own_uuid, raw = new_order()
     stage.place(shared, raw)
+    written_before = writes(stage, shared)
     shop.rewrite = lies(as_of(told, number, own_uuid), f"/v1/orders/{number}")
     try:
         for _ in range(2):
@@ -141,6 +152,7 @@ def test_a_broken_order_ends_in_a_state(stage: Stage, shop: Between, shared: Con
     assert row.state in ("paid", "credited") or row.reason is not None
     assert row.reason is None or row.reason.code != "koppeling-error"
     demand_balanced(stage, shared, row)
+    assert row.state not in _NOTHING_BOOKED or writes(stage, shared) == written_before
     for message in stage.queued():
         assert order_number(message.order_number) == message.order_number
 
