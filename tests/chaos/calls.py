@@ -27,6 +27,7 @@ _ORDER_WRITES = (
 _CUSTOMER_WRITES = (
     (":relatie_id", "record the customer"),
     (":lease_until", "claim the customer"),
+    (":released_at", "let go of the customer"),
     (":sent", "mark the customer"),
 )
 
@@ -87,16 +88,27 @@ def _write(body: Mapping[str, Any]) -> str:
     if sort_key.startswith("ORDER#"):
         return _order_write(values)
     if sort_key.startswith("CUSTOMER#"):
-        return next((name for value, name in _CUSTOMER_WRITES if value in values), "another write")
+        return next((name for value, name in _CUSTOMER_WRITES if value in values), _unnamed(values))
     return "move the cursor" if sort_key == "CURSOR" else f"write {sort_key}"
 
 
 def _order_write(values: Mapping[str, Any]) -> str:
     if ":batch" in values:
         return "record the batch" if ":paid_at" in values else "mark the batch"
-    if values.get(":state", {}).get("S") in {"waiting", "skipped", "refused", "failed"}:
+    state = values.get(":state", {}).get("S")
+    if state in {"waiting", "skipped", "refused", "failed"} or ":attempts" in values:
         return "record the verdict"
-    return next((name for value, name in _ORDER_WRITES if value in values), "another write")
+    if ":due_at" in values and ":settlement" not in values:
+        # Its invoice is there, and nothing is the matter.
+        left = state == "booked" and "M" not in values.get(":reason", {})
+        return "leave to the batch" if left else "put the order off"
+    if state == "credited" and ":paid_at" not in values:
+        return "call it credited"
+    return next((name for value, name in _ORDER_WRITES if value in values), _unnamed(values))
+
+
+def _unnamed(values: Mapping[str, Any]) -> str:
+    return f"another write, of {' '.join(sorted(values)).replace(':', '')}"
 
 
 def _import_write(values: Mapping[str, Any], *, removes: bool) -> str:

@@ -11,10 +11,10 @@ from tests.chaos.faults import CRASHES, NOT_APPLICABLE, TROUBLE, Fault
 from tests.chaos.plays import Effect, Journey, Play, Roads, delivered
 from tests.chaos.post import Letter, Post, aside
 from tests.chaos.taps import ATTEMPTS, Strike, Tap, by
-from tests.chaos.verdicts import Violation
+from tests.chaos.verdicts import Outcome, Violation
 from tests.exactly_once.rig import order
 
-CREDIT, CANCELLED = 10, 5
+SHIPPED, COMPLETED, CREDIT, CANCELLED = 3, 4, 10, 5
 SETTLED = 130.0
 """Seconds after which a write without an answer has certainly ended and its run is gone."""
 _ROUNDS = 14
@@ -27,15 +27,27 @@ EFFECTS: Mapping[str, Effect] = MappingProxyType({
     "read the order": Effect("read the order", "shop"),
     "find the customer": Effect("find the customer", "books"),
     "create the customer": Effect("create the customer", "books"),
+    "claim the customer": Effect("claim the customer", "aws", soon=False),
+    "mark the customer": Effect("mark the customer", "aws", soon=False),
+    "let go of the customer": Effect("let go of the customer", "aws", "customer put off", soon=False),
     "record the customer": Effect("record the customer", "aws", soon=False),
     "mark the invoice": Effect("mark the invoice", "aws"),
     "book the invoice": Effect("book the invoice", "books"),
     "look for the invoice": Effect("look for the invoice", "books", "lost"),
     "record the invoice": Effect("record the invoice", "aws"),
+    "mark the settlement": Effect("mark the settlement", "aws", "unsettled"),
     "settle": Effect("settle", "books"),
     "record paid": Effect("record paid", "aws"),
+    "record that it waits": Effect("record the verdict", "aws", "waiting"),
+    "record that it is skipped": Effect("record the verdict", "aws", "skipped"),
+    "record that it is refused": Effect("record the verdict", "aws", "refused"),
+    "record that it failed": Effect("record the verdict", "aws", "failed"),
+    "put the order off": Effect("put the order off", "aws", "put off"),
+    "note the credit": Effect("note the credit", "aws", "credit"),
     "book the credit": Effect("book the invoice", "books", "credit"),
     "settle the credit": Effect("settle", "books", "credit"),
+    "call it credited": Effect("call it credited", "aws", "credit"),
+    "take back": Effect("take back", "aws", "reversal"),
     "book the reversal": Effect("book the invoice", "books", "reversal"),
     "settle the reversal": Effect("settle", "books", "reversal"),
     **history.EFFECTS,
@@ -55,6 +67,27 @@ CELLS_WITHOUT: Mapping[tuple[str, Fault], str] = MappingProxyType({
     **history.CELLS_WITHOUT,
 })  # fmt: skip
 """Cells of the matrix that cannot be, and why; beside `NOT_APPLICABLE` of the fault to anything there."""
+
+
+CALLS_WITHOUT: Mapping[str, str] = MappingProxyType({
+    "POST /b2b/token": "a token more in SnelStart is nobody's trouble, and without one nothing is sent",
+    "write BUDGET": "of calls, not of an order: tests/budget loses its answers",
+    "write DIRECTORY": "what was read of SnelStart's customers: without it they are read again",
+    "sqs.ChangeMessageVisibility": "else the message comes back at the queue's own pace, as at every crash",
+    **dict.fromkeys(
+        ("choose the batch", "save the import", "let go of the import"),
+        "the same conditional write of an import's row as those that are struck, with nothing sent between",
+    ),
+})  # fmt: skip
+"""Calls that have no row in the matrix although they may change something, and why."""
+
+
+def only_asks(call: str) -> bool:
+    """Whether a call changes nothing, whoever is asked. Some questions have a row all the same."""
+    return call.startswith("GET ") or call in {
+        *("dynamodb.GetItem", "dynamodb.BatchGetItem", "dynamodb.Query"),
+        *("kms.Decrypt", "secretsmanager.GetSecretValue"),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +177,61 @@ def _lost(made: Play) -> Roads:
     return _delivered(made, letter, raw)
 
 
+def _unsettled(made: Play) -> Roads:
+    raw = order()
+    letter = made.sent(made.placed("paid", raw))
+    assert not made.post.deliver(letter, by(Strike("settle", "500-before")))
+    made.post.time_passes(SETTLED)
+    return _delivered(made, letter, raw)
+
+
+def _failed(made: Play) -> Roads:
+    return _disturbed(made, Strike("read the order", "500-before", ATTEMPTS))
+
+
+def _put_off(made: Play) -> Roads:
+    return _disturbed(made, Strike("book the invoice", "429-told"))
+
+
+def _customer_put_off(made: Play) -> Roads:
+    return _disturbed(made, Strike("create the customer", "429-told"))
+
+
+def _disturbed(made: Play, first: Strike) -> Roads:
+    """A sale of which something goes wrong before what is struck."""
+    raw = order()
+    work, meanwhile = _delivered(made, made.sent(made.placed("paid", raw)), raw)
+
+    def disturbed(tap: Tap) -> None:
+        work(Tap(lambda call: first.takes(call) or tap.choose(call), tap.action))
+
+    return disturbed, meanwhile
+
+
+def _not_booked(made: Play) -> Roads:
+    """An order that nothing is to be booked of; in the shop it may become one that is, meanwhile."""
+    outcome, was, becomes = _NOT_BOOKED[made.effect.journey]
+    number = made.placed(outcome, order(**was))
+    letter, post = made.sent(number), made.post
+
+    def mended() -> None:
+        post.stage.change(post.connected, number, **becomes)
+        made.becomes(number, "paid")
+        overtaking = made.sent(number)
+        if post.deliver(overtaking):
+            post.done(overtaking)
+
+    return delivered(made, letter, mended)
+
+
+_NOT_BOOKED: Mapping[Journey, tuple[Outcome, Mapping[str, object], Mapping[str, object]]] = MappingProxyType({
+    "waiting": ("waiting", {"status": SHIPPED}, {"status": COMPLETED}),
+    "skipped": ("skipped", {"status": CANCELLED}, {"status": COMPLETED}),
+    "refused": ("refused", {"currency": "USD"}, {"currency": "EUR"}),
+})  # fmt: skip
+"""What becomes of an order, by what; and what makes it one to book."""
+
+
 def _credit(made: Play) -> Roads:
     raw = order()
     number = made.placed("paid", raw)
@@ -222,6 +310,11 @@ _JOURNEYS: Mapping[Journey, Callable[[Play], Roads]] = MappingProxyType({
     "poll": _poll,
     "sale": _sale,
     "lost": _lost,
+    "unsettled": _unsettled,
+    "failed": _failed,
+    "put off": _put_off,
+    "customer put off": _customer_put_off,
+    **dict.fromkeys(_NOT_BOOKED, _not_booked),
     "credit": _credit,
     "reversal": _reversal,
     **history.JOURNEYS,

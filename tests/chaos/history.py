@@ -17,6 +17,7 @@ EFFECTS: Mapping[str, Effect] = MappingProxyType({
     "claim the import": Effect("claim the import", "aws", "history"),
     "read the import page": Effect("read the import page", "shop", "history"),
     "book the imported invoice": Effect("book the invoice", "books", "history", skip=1),
+    "leave to the batch": Effect("leave to the batch", "aws", "history"),
     "move the import on": Effect("move the import on", "aws", "history"),
     "queue the import": Effect("queue the import", "aws", "history put off"),
     "mark the batch": Effect("mark the batch", "aws", "history", skip=1),

@@ -18,13 +18,21 @@ type Journey = Literal[
     "poll",
     "sale",
     "lost",
+    "unsettled",
+    "waiting",
+    "skipped",
+    "refused",
+    "failed",
+    "put off",
+    "customer put off",
     "credit",
     "reversal",
     "history",
     "history put off",
     "history lost",
 ]
-"""How the call of a cell comes about; `lost`: the answer to the invoice was lost before.
+"""How the call of a cell comes about; `lost`: the answer to the invoice was lost before; `unsettled`: the invoice is
+there, and its payment was refused before.
 
 `history`: an import; `put off` by a 429 within its page, or with the answer to its batch `lost` before.
 """

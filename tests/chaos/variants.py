@@ -106,6 +106,17 @@ VARIANTS = (
         {("settle the batch", "cut-after"): "settled twice", ("settle the batch", "timeout-late"): "settled twice"},
     ),
     Variant(
+        "a credit order that is settled not looked at again",
+        (
+            (
+                "sync.py",
+                "        place.orders.taken_back(row.booking.of)\n        return None\n    if row.state",
+                "        return None\n    if row.state",
+            ),
+        ),
+        {("call it credited", "crash-before"): "state"},
+    ),
+    Variant(
         "an import left to whoever holds it",
         (
             (
