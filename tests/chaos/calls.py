@@ -84,7 +84,8 @@ def _write(body: Mapping[str, Any]) -> str:
     """A write by what it writes."""
     sort_key, values = body["Key"]["sk"]["S"], body.get("ExpressionAttributeValues", {})
     if sort_key.startswith("IMPORT#"):
-        return _import_write(values, removes="REMOVE" in body["UpdateExpression"])
+        removed = body["UpdateExpression"].partition("REMOVE")[2]
+        return _import_write(values, lets_go="lease_until" in removed)
     if sort_key.startswith("ORDER#"):
         return _order_write(values)
     if sort_key.startswith("CUSTOMER#"):
@@ -111,13 +112,13 @@ def _unnamed(values: Mapping[str, Any]) -> str:
     return f"another write, of {' '.join(sorted(values)).replace(':', '')}"
 
 
-def _import_write(values: Mapping[str, Any], *, removes: bool) -> str:
+def _import_write(values: Mapping[str, Any], *, lets_go: bool) -> str:
     """By what the import's own row says after it."""
     if ":lease_until" in values:
         return "claim the import"
     if ":finished_at" in values:
         return "end the import"
-    if removes:
+    if lets_go:
         return "let go of the import"
     run = json.loads(zlib.decompress(b64decode(values[":body"]["B"])))
     if run["sending"]:
