@@ -1,7 +1,9 @@
 """SnelStart or the shop away for six hours: nothing is lost, nobody is pestered, and all of it is caught up with."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -16,6 +18,10 @@ from tests.exactly_once.rig import Connected, Stage
 
 _HOURS = timedelta(hours=6)
 _ORDERS = 30
+_HUNDREDS = 200
+_ALLOWED_A_MINUTE, _NOT_FAR_UNDER = 500, 400
+"""Calls to SnelStart; the first is what its portal says of an administration."""
+
 _FAR_UNDER_FIFTY = 10
 _POLLS_TO_CATCH_UP = 2
 
@@ -65,23 +71,31 @@ def _calls(stage: Stage, connected: Connected, side: str) -> int:
     return int(stage.books.ask("calls", administration=connected.administration)["total"])
 
 
-def _away(stage: Stage, connected: Connected, side: str, kind: str) -> None:
-    """From now on every call to this side of the connection ends like this, the token's too."""
+def _away(stage: Stage, connected: Connected, side: str, kind: str, *, seconds: float = 1.0) -> None:
+    """From now on every call to this side of the connection ends like this, the token's too.
+
+    `seconds`: the Retry-After of a 429 from SnelStart.
+    """
     always: dict[str, object] = {"times": 1_000_000}
     if side == "shop":
         stage.shop.tell("settings", {"timeout_seconds": 1})
         stage.shop.tell("faults", always | {"kind": kind, "path": "/v1/", "store": connected.shop_token})
         return
     kind = {"timeout": "timeout-before", "cut": "cut-before"}.get(kind, kind)
-    fault = {"kind": kind, "path": ".*", "administration": connected.administration, "seconds": 1.0}
+    fault = {"kind": kind, "path": ".*", "administration": connected.administration, "seconds": seconds}
     stage.books.tell("faults", always | fault)
 
 
-_MOST_CALLS = {("snelstart", "503"): 15, ("snelstart", "cut"): 15, ("snelstart", "timeout"): 12}
+_MOST_CALLS = {
+    ("snelstart", "429"): 15,
+    ("snelstart", "503"): 15,
+    ("snelstart", "cut"): 15,
+    ("snelstart", "timeout"): 12,
+}
 """An order, over the hours it waited, three on average; at the shop a read is three calls, and polls are among them."""
 
 
-@pytest.mark.parametrize("kind", ["503", "timeout", "cut"])
+@pytest.mark.parametrize("kind", ["503", "timeout", "cut", "429"])
 @pytest.mark.parametrize("side", ["snelstart", "shop"])
 def test_six_hours_without_a_side(stage: Stage, played: Lanes, connected: Connected, side: str, kind: str) -> None:
     """Thirty orders of those hours and one announced again: no dead letter, few calls, all paid once soon after."""
@@ -102,6 +116,41 @@ def test_six_hours_without_a_side(stage: Stage, played: Lanes, connected: Connec
     played.pass_time(timedelta(hours=1))
     assert not played.waiting
     assert not played.dead
+
+
+def test_hundreds_of_orders_are_caught_up_with_at_the_speed_of_the_limits(
+    stage: Stage, played: Lanes, connected: Connected
+) -> None:
+    """Six hours of a shop that sells much: once SnelStart is back, never over its limits and near them at once."""
+    # Counted here and by the time that passes: in the simulator's own all of it happens within a minute.
+    stage.books.tell("settings", {"limits": False})
+    _away(stage, connected, "snelstart", "429", seconds=600.0)
+    numbers = _announced_through(played, connected, _HUNDREDS)
+    stage.books.untell("faults")
+    with _calls_made() as made:
+        polls = _polls_until_paid(played, connected, numbers)
+    busiest = max(bisect_left(made, at + 60.0) - index for index, at in enumerate(made))
+    assert polls <= _POLLS_TO_CATCH_UP
+    assert _NOT_FAR_UNDER <= busiest <= _ALLOWED_A_MINUTE
+    stage.demand_once(connected, *numbers)
+    assert not played.dead
+
+
+@contextmanager
+def _calls_made() -> Iterator[list[float]]:
+    """When each call to SnelStart is made, in seconds since 1970 of the time that is played."""
+    made: list[float] = []
+
+    def leaves(sent: httpx.Request) -> None:
+        if sent.url.path.startswith("/v2/"):
+            made.append(datetime.now(UTC).timestamp())
+
+    http = transport.client()
+    http.event_hooks = {"request": [leaves]}
+    try:
+        yield made
+    finally:
+        http.event_hooks = {}
 
 
 def test_six_hours_with_a_refused_subscription_key(stage: Stage, played: Lanes, connected: Connected) -> None:
