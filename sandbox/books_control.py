@@ -1,5 +1,6 @@
 """The control API under /_sim: make administrations, plant things and faults, count calls, read the books out."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -141,6 +142,7 @@ class Control:
             ("GET", "/faults", self.faults),
             ("POST", "/faults", self.plant_fault),
             ("DELETE", "/faults", self.forget_faults),
+            ("POST", "/late", self.commit_late),
             ("GET", "/calls", self.calls),
             ("POST", "/calls/reset", self.reset_calls),
             ("GET", "/books", self.read_books),
@@ -231,6 +233,14 @@ class Control:
         """Take every fault away."""
         self._sim.gate.faults.clear()
         return {"faults": 0}
+
+    async def commit_late(self, _: Request) -> object:
+        """Commit at once what is to be committed later (fault late-commit); how many that were."""
+        late = list(self._sim.late)
+        self._sim.hurry.set()
+        await asyncio.gather(*late)
+        self._sim.hurry.clear()
+        return {"committed": len(late)}
 
     async def calls(self, request: Request) -> object:
         """Counts of one administration, or of all under their id ("" for callers nobody knows)."""

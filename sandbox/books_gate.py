@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
@@ -98,6 +99,8 @@ class Simulator:
     books: Books = field(default_factory=Books)
     gate: Gate = field(default_factory=Gate)
     late: set[asyncio.Task[None]] = field(default_factory=set)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: what is to be committed later is committed now."""
 
     async def token(self, request: Request) -> Response:
         """`POST /b2b/token`: a koppelsleutel for an access token."""
@@ -219,5 +222,6 @@ class Simulator:
                 return self._status(int(status), int(fault.seconds) or 1)
 
     async def _later(self, seconds: float, work: Work) -> None:
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.hurry.wait(), seconds)
         self._worked(work)

@@ -191,6 +191,16 @@ def test_a_late_commit_comes_after_the_answer(books: BooksClient) -> None:
     assert names(books) == ["Jan"]
 
 
+def test_a_late_commit_comes_when_told(books: BooksClient) -> None:
+    """What is late for as long as nobody says otherwise is booked when the answer to being told is there."""
+    books.sim("POST", "/faults", {"kind": "late-commit", "path": "/relaties", "seconds": 3600})
+    assert customer(books).status_code == 504
+    assert names(books) == []
+    assert books.sim("POST", "/late") == {"committed": 1}
+    assert names(books) == ["Jan"]
+    assert books.sim("POST", "/late") == {"committed": 0}
+
+
 def test_a_fault_refuses_by_a_rule(books: BooksClient) -> None:
     """A fault may answer a broken rule as SnelStart does, its code in a list, and nothing is done."""
     books.sim("POST", "/faults", {"kind": "refused", "error_code": "REL-0066", "path": "/relaties"})
