@@ -148,11 +148,12 @@ class _Importer:
     """Calls of the orders' own, order by order; the step's own are counted by the place's meter."""
     _before: Run = field(init=False)
     _there: bool = True
-    _began: float = field(default_factory=time.monotonic)
-    _looked_at: float = field(default_factory=time.monotonic)
+    _began: float = field(init=False)
+    _looked_at: float = field(init=False)
 
     def __post_init__(self) -> None:
         """Take what it cost until now from where the run stands."""
+        self._began = self._looked_at = time.monotonic()
         run = self.held.run
         self._before = replace(run, worked_seconds=run.worked_seconds + run.went_on_seconds)
 
