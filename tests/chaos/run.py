@@ -18,13 +18,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
+from zlib import crc32
 
 from rich.console import Console
 from rich.table import Table
 
 from sandbox.localaws import ROOT, running
 from sandbox.world import simulator
-from tests.chaos.taps import tapped
+from tests.chaos.taps import Taps, tapped
 from tests.chaos.verdicts import Violation
 from tests.chaos.world import ORDERS, OWN_OF_IMPORTS, Result, play
 from tests.exactly_once.rig import stage
@@ -33,6 +34,8 @@ _RESULTS = ROOT / "bench" / "chaos.json"
 _SAY_EVERY_SECONDS = 10.0
 _LONG = 200
 """Worlds in which each of an import's own calls must have been struck."""
+_SAME_SETS = {"PYTHONHASHSEED": "0"}
+"""In every process the order of a set is the same: else it is another one in each, and a seed plays otherwise."""
 _SUMMED = ("orders", "deliveries", "repeated", "crossed", "dead")
 _SOMETIMES = {
     "look for the invoice": "an invoice whose answer was lost was looked for",
@@ -62,16 +65,17 @@ def worker(first: int, step: int, worlds: int) -> None:
         for seed in range(first, first + step * worlds, step):
             taps.seen.clear()
             taps.struck.clear()
+            taps.story.clear()
             try:
                 played = play(made, taps, seed)
             except Exception as error:  # noqa: BLE001 -- told as what is wrong with this seed, so that it can be replayed
                 traceback.print_exception(error)
                 stopped = (Violation("stopped", "", type(error).__name__),)
                 played = Result(seed, 0, 0, 0, 0, 0, {}, stopped)
-            print(json.dumps(_told(played, taps.seen, taps.struck)), flush=True)  # noqa: T201 -- to our parent
+            print(json.dumps(_told(played, taps)), flush=True)  # noqa: T201 -- to our parent
 
 
-def _told(result: Result, seen: Counter[str], struck: Counter[tuple[str, Any]]) -> Json:
+def _told(result: Result, taps: Taps) -> Json:
     return {
         "seed": result.seed,
         "orders": result.orders,
@@ -81,8 +85,9 @@ def _told(result: Result, seen: Counter[str], struck: Counter[tuple[str, Any]]) 
         "dead": result.dead,
         "states": dict(result.outcomes),
         "violations": [[each.kind, each.number, each.found] for each in result.violations],
-        "seen": dict(seen),
-        "struck": [[effect, fault, count] for (effect, fault), count in struck.items()],
+        "seen": dict(taps.seen),
+        "struck": [[effect, fault, count] for (effect, fault), count in taps.struck.items()],
+        "story": f"{len(taps.story)} calls, {crc32('\n'.join(taps.story).encode()):08x}",
     }
 
 
@@ -94,7 +99,9 @@ def _played(first: int, worlds: int, processes: int) -> Iterator[Json]:
     for index in range(processes):
         share = len(range(index, worlds, processes))
         arguments = [str(first + index), str(processes), str(share)]
-        process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 -- our own module
+        process = subprocess.Popen(  # noqa: S603 -- our own module
+            [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | _SAME_SETS
+        )
         started.append(process)
         Thread(target=_read, args=(process, lines), daemon=True).start()
     ended = 0
@@ -156,6 +163,8 @@ def _report(first: int, worlds: int, processes: int, *, alone: bool) -> int:
             wrong.append(played)
             console.print(f"[bold red]seed {played['seed']}[/]: {played['violations']}")
             console.print(f"  again: make chaos SEED={played['seed']}")
+        if alone:
+            console.print(f"seed {played['seed']}: {played['story']}: the same each time it is played")
         if time.monotonic() - said > _SAY_EVERY_SECONDS:
             said = time.monotonic()
             so_far = f"{sums['orders']} orders, {struck.total()} faults, {len(wrong)} seeds wrong"

@@ -30,6 +30,7 @@ from tests.chaos import pools
 from tests.chaos.calls import Call, of_aws, of_http
 from tests.chaos.faults import TROUBLE, Fault
 from tests.chaos.stepper import Stepper
+from tests.chaos.timeless import Timeless
 from tests.exactly_once.crashes import Crash
 from tests.exactly_once.rig import Stage
 
@@ -39,6 +40,8 @@ ATTEMPTS = 4
 _PATIENCE_SECONDS = 0.2
 """How long our client waits for an answer that is held back, and `_HELD_SECONDS` how long it is."""
 _HELD_SECONDS = 0.8
+_WHEN_TOLD_SECONDS = 3600.0
+_STRUCK_SECONDS, _LOOK_SECONDS = 30.0, 0.01
 _HIDDEN_SECONDS = 43_200
 _RETRY_AFTER_SECONDS = 7
 
@@ -93,13 +96,22 @@ class Taps:
     shop_token: str = ""
     stepper: Stepper | None = None
     """Says whose turn it is, where several deliveries are under way."""
+    timeless: Timeless | None = None
+    """The time there, where none passes by itself."""
+    late_calls: Callable[[], int] | None = None
+    """There: how many calls are made before SnelStart carries out what it is late with."""
     seen: Counter[str] = field(default_factory=Counter)
     """Every call, by its effect."""
     struck: Counter[tuple[str, Fault]] = field(default_factory=Counter)
+    story: list[str] = field(default_factory=list)
+    """The calls one after another, with what went wrong."""
     late_seconds: float = 0.6
-    """After how long SnelStart carries out what it is late with: longer than a second delivery takes to look."""
+    """Elsewhere: after how long it does so, longer than a second delivery takes to look."""
     late_until: float = 0.0
     _here: threading.local = field(default_factory=threading.local)
+    _calls_left: int | None = None
+    _given_up: str | None = None
+    """The fault of a call whose answer is no longer waited for."""
     _restore: list[tuple[Simulator, str, object]] = field(default_factory=list)
     """Settings of the simulators that were changed for the call that is out."""
 
@@ -125,6 +137,10 @@ class Taps:
 
     def all_landed(self) -> None:
         """Wait until every write that SnelStart was to carry out late has been."""
+        self._restored()
+        if self._calls_left is not None:
+            self._calls_left = None
+            self.stage.books.tell("late")
         time.sleep(max(0.0, self.late_until - time.monotonic()))
 
     # -- before and after any call ------------------------------------------------------------------------------
@@ -138,8 +154,10 @@ class Taps:
         self._restored()
         if self.stepper:
             self.stepper.leaves(call.effect)
+        self._a_call_passes()
         self.seen[call.effect] += 1
         tap.call, tap.fault = call, tap.choose(call)
+        self.story.append(f"{call.effect} x {tap.fault}" if tap.fault else call.effect)
         if tap.fault:
             self.struck[call.effect, tap.fault] += 1
         if tap.fault == "crash-before":
@@ -149,12 +167,18 @@ class Taps:
             tap.action()
         return tap, tap.fault
 
+    def _a_call_passes(self) -> None:
+        if self.timeless:
+            self.timeless.a_call()
+        if self._calls_left is not None:
+            self._calls_left -= 1
+            if self._calls_left < 0:
+                self.all_landed()
+
     def _arrives(self, *, refused: bool = False) -> None:
         tap: Tap | None = getattr(self._here, "tap", None)
         if tap is None or tap.dead:
             return
-        if self.stepper:
-            self.stepper.arrived()
         fault, tap.fault = tap.fault, None
         if fault == "crash-after":
             tap.dead = True
@@ -177,7 +201,8 @@ class Taps:
         path = re.escape(call.path)
         planted: dict[str, object] = {"kind": kind, "path": path if call.where == "books" else f"{path}$"}
         if call.where == "books":
-            seconds = {"late-commit": self.late_seconds, "429": _RETRY_AFTER_SECONDS}.get(kind, _HELD_SECONDS)
+            late = _WHEN_TOLD_SECONDS if self.late_calls else self.late_seconds
+            seconds = {"late-commit": late, "429": _RETRY_AFTER_SECONDS}.get(kind, _HELD_SECONDS)
             planted |= {"method": call.method, "administration": self.administration, "seconds": seconds}
         else:
             planted |= {"store": self.shop_token}
@@ -186,10 +211,13 @@ class Taps:
         if fault == "timeout-late":
             # Carried out while we have given up already, and before the answer would have come.
             self._for_this_call(side, "latency_ms", value=round((_HELD_SECONDS + self.late_seconds) * 1000), usual=0)
-        side.tell("faults", planted)
+        told = side.tell("faults", planted)
         if fault.startswith("timeout"):
+            self._given_up = told["id"] if call.where == "books" else None
             sent.extensions["timeout"] = {**sent.extensions["timeout"], "read": _PATIENCE_SECONDS}
-        if kind == "late-commit":
+        if kind == "late-commit" and self.late_calls:
+            self._calls_left = self.late_calls()
+        elif kind == "late-commit":
             self.late_until = time.monotonic() + self.late_seconds + 0.15
 
     def response(self, answer: httpx.Response) -> None:
@@ -202,9 +230,20 @@ class Taps:
         side.tell("settings", {name: value})
 
     def _restored(self) -> None:
+        if self._given_up is not None:
+            self._struck_by_now(self._given_up)
+            self._given_up = None
         while self._restore:
             side, name, usual = self._restore.pop()
             side.tell("settings", {name: usual})
+
+    def _struck_by_now(self, fault: str) -> None:
+        """On a busy machine we may have given up before SnelStart came to our call at all."""
+        ends = time.monotonic() + _STRUCK_SECONDS
+        while not any(each["id"] == fault and each["hits"] for each in self.stage.books.ask("faults")):
+            if time.monotonic() > ends:
+                raise RuntimeError("a call never reached the simulator")
+            time.sleep(_LOOK_SECONDS)
 
     # -- AWS -----------------------------------------------------------------------------------------------------
 

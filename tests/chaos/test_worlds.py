@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.taps import Taps, tapped
-from tests.chaos.world import play
+from tests.chaos.world import Result, play
 from tests.exactly_once.rig import Stage
 
 _SEEDS = range(20261123, 20261127)
@@ -36,3 +36,14 @@ def test_the_worlds_reached_what_they_are_about(taps: Taps) -> None:
         assert taps.seen[call], call
     for call in ("read the import page", "settle the batch", "record the batch", "end the import"):
         assert taps.seen[call], call
+
+
+def test_a_seed_plays_the_same_again(module_stage: Stage, taps: Taps) -> None:
+    """Call by call, fault by fault, to the same end: what failed once can be looked at."""
+    played: list[tuple[Result, list[str]]] = []
+    for _ in range(2):
+        taps.story.clear()
+        played.append((play(module_stage, taps, 7), list(taps.story)))
+    (first, story), (again, told) = played
+    assert told == story
+    assert again == first

@@ -4,12 +4,12 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Any
 
-from koppeling import budget, importing, onboard
+from koppeling import budget, clock, importing, onboard, partner, patience
 from sandbox.order_lines import identifier
 from sandbox.orders import GeneratedOrder, Kind, generate
 from tests.chaos.calls import Call
@@ -18,6 +18,7 @@ from tests.chaos.faults import TROUBLE, Fault
 from tests.chaos.post import Letter, Post
 from tests.chaos.stepper import Stepper
 from tests.chaos.taps import Tap, Taps
+from tests.chaos.timeless import timeless
 from tests.chaos.verdicts import Expected, Imported, Outcome, Violation, of_all, wrong_imports
 from tests.exactly_once.rig import AMSTERDAM, PROFILE, Connected, Stage
 
@@ -54,6 +55,7 @@ OWN_OF_IMPORTS = frozenset(
 _TIMES = (0.0, 0.0, 0.0, 20.0, 60.0, 100.0, SETTLED, 1000.0)
 _LEASE_OVER = 100.0
 _HOUR_AND_MORE = 4000.0
+_LATE_CALLS = 12
 _NO_LIMITS = [1_000_000, 1_000_000, 50]
 """Time passes unseen here, but not for the simulator's own count of calls a minute."""
 
@@ -107,8 +109,8 @@ class World:
         self.rng = Random(self.seed)  # noqa: S311 -- a sample, no secret
         self.most = self.rng.choice((3, 8, 50))
         """Deliveries before a message is a dead letter; 50 in the template."""
-        steps = Random(f"{self.seed} steps")  # noqa: S311 -- a sample, no secret
-        self.post.taps.stepper = Stepper(steps, lambda: self.post.time_passes(_LEASE_OVER))
+        late = Random(f"{self.seed} late")  # noqa: S311 -- a sample, no secret
+        self.post.taps.late_calls = lambda: late.randrange(_LATE_CALLS)
         # The pauses between attempts are drawn by the library's own generator.
         random.seed(self.seed)
 
@@ -116,7 +118,7 @@ class World:
 
     def furnish(self, count: int) -> None:
         """Orders of all kinds in the shop, and what is to change about them later on."""
-        rng, now = self.rng, datetime.now(AMSTERDAM)
+        rng, now = self.rng, clock.now().astimezone(AMSTERDAM)
         start, span = now - timedelta(minutes=10), timedelta(minutes=5)
         made = generate(self.seed, count, first_number=_FIRST, start=start, span=span, mix=_MIX)
         raws = [dict(each.raw) for each in made]
@@ -138,7 +140,7 @@ class World:
 
     def _import(self) -> None:
         """The operator brings all of it over, whatever the shop tells of meanwhile."""
-        first = (datetime.now(AMSTERDAM) - timedelta(days=1)).date()
+        first = (clock.now().astimezone(AMSTERDAM) - timedelta(days=1)).date()
         run = importing.start(self.post.stage.table, self.post.connected.connection, first)
         # The shop lists no test orders.
         self.imports.append(Imported(run.id, sum(number.isdigit() for number in self.expected)))
@@ -259,7 +261,7 @@ class World:
         for letter in self.dead:
             letter.deliveries = 0
         self.post.letters += self.dead
-        # Runs that died hold their order and their customer no longer; who asks sooner waits for eight real seconds.
+        # Runs that died hold their order and their customer no longer.
         self.post.time_passes(SETTLED)
         self.dead.clear()
         found: list[Violation] = []
@@ -292,30 +294,43 @@ def _possible(call: Call) -> list[Fault]:
 
 
 def play(stage: Stage, taps: Taps, seed: int, count: int = ORDERS) -> Result:
-    """Play one world to its end."""
-    world = World(connect(stage, taps), seed)
-    try:
-        world.furnish(count)
-        world.disturb()
-        found = world.quieten()
-        for number in world.expected:
-            # Whatever is done stays as it is, however often it is told again.
-            assert world.post.announce(number)
-        found = found or world.quieten()
-        rows = world.post.rows().values()
-        outcomes: dict[str, int] = {}
-        for row in rows:
-            outcomes[row.state] = outcomes.get(row.state, 0) + 1
-        return Result(
-            seed=seed,
-            orders=len(world.expected),
-            deliveries=world.deliveries,
-            repeated=world.repeated,
-            crossed=world.crossed,
-            dead=world.dead_ever,
-            outcomes=outcomes,
-            violations=tuple(found),
-        )
-    finally:
-        taps.stepper = None
-        stage.disconnect(world.post.connected)
+    """Play one world to its end. The same seed is played the same, call by call."""
+    steps = Random(f"{seed} steps")  # noqa: S311 -- a sample, no secret
+    stepper = Stepper(steps, lambda: world.post.time_passes(_LEASE_OVER))
+    with timeless(stepper) as clocks:
+        for forget in (partner.forget, budget.forget, patience.forget):
+            forget()
+        world = World(connect(stage, taps), seed)
+        taps.stepper, taps.timeless = stepper, clocks
+        try:
+            return _played(world, count)
+        finally:
+            taps.stepper = taps.timeless = taps.late_calls = None
+            budget.forget()
+            patience.forget()
+            stage.books.untell("faults")
+            stage.disconnect(world.post.connected)
+
+
+def _played(world: World, count: int) -> Result:
+    world.furnish(count)
+    world.disturb()
+    found = world.quieten()
+    for number in world.expected:
+        # Whatever is done stays as it is, however often it is told again.
+        assert world.post.announce(number)
+    found = found or world.quieten()
+    rows = world.post.rows().values()
+    outcomes: dict[str, int] = {}
+    for row in rows:
+        outcomes[row.state] = outcomes.get(row.state, 0) + 1
+    return Result(
+        seed=world.seed,
+        orders=len(world.expected),
+        deliveries=world.deliveries,
+        repeated=world.repeated,
+        crossed=world.crossed,
+        dead=world.dead_ever,
+        outcomes=outcomes,
+        violations=tuple(found),
+    )
