@@ -135,8 +135,8 @@ class Post:
         return {run.id: run for run in Imports(self.stage.table, self.connected.id).all()}
 
     def time_passes(self, seconds: float) -> None:
-        """Set back every moment that anything still depends on; what SnelStart does late has been done by then."""
-        self.taps.all_landed()
+        """Set back every moment that anything still depends on; what SnelStart does late by then has been done."""
+        self.taps.time_goes(seconds)
         for row in self._open():
             self._set_back(row, _earlier_moments(row, seconds))
         self.stage.room_again(self.connected)

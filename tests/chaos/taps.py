@@ -98,8 +98,8 @@ class Taps:
     """Says whose turn it is, where several deliveries are under way."""
     timeless: Timeless | None = None
     """The time there, where none passes by itself."""
-    late_calls: Callable[[], int] | None = None
-    """There: how many calls are made before SnelStart carries out what it is late with."""
+    late_by: Callable[[], float] | None = None
+    """There: after how many of its seconds SnelStart carries out what it is late with."""
     seen: Counter[str] = field(default_factory=Counter)
     """Every call, by its effect."""
     struck: Counter[tuple[str, Fault]] = field(default_factory=Counter)
@@ -109,7 +109,7 @@ class Taps:
     """Elsewhere: after how long it does so, longer than a second delivery takes to look."""
     late_until: float = 0.0
     _here: threading.local = field(default_factory=threading.local)
-    _calls_left: int | None = None
+    _late_at: float | None = None
     _given_up: str | None = None
     """The fault of a call whose answer is no longer waited for."""
     _restore: list[tuple[Simulator, str, object]] = field(default_factory=list)
@@ -138,8 +138,8 @@ class Taps:
     def all_landed(self) -> None:
         """Wait until every write that SnelStart was to carry out late has been."""
         self._restored()
-        if self._calls_left is not None:
-            self._calls_left = None
+        if self._late_at is not None:
+            self._late_at = None
             self.stage.books.tell("late")
         time.sleep(max(0.0, self.late_until - time.monotonic()))
 
@@ -167,13 +167,19 @@ class Taps:
             tap.action()
         return tap, tap.fault
 
+    def time_goes(self, seconds: float) -> None:
+        """Let SnelStart carry out what it is late with, if that is within this time."""
+        if self.timeless is None:
+            self.all_landed()
+        elif self._late_at is not None:
+            self._late_at -= seconds
+            if self._late_at <= self.timeless.at:
+                self.all_landed()
+
     def _a_call_passes(self) -> None:
         if self.timeless:
             self.timeless.a_call()
-        if self._calls_left is not None:
-            self._calls_left -= 1
-            if self._calls_left < 0:
-                self.all_landed()
+            self.time_goes(0.0)
 
     def _arrives(self, *, refused: bool = False) -> None:
         tap: Tap | None = getattr(self._here, "tap", None)
@@ -201,7 +207,7 @@ class Taps:
         path = re.escape(call.path)
         planted: dict[str, object] = {"kind": kind, "path": path if call.where == "books" else f"{path}$"}
         if call.where == "books":
-            late = _WHEN_TOLD_SECONDS if self.late_calls else self.late_seconds
+            late = _WHEN_TOLD_SECONDS if self.late_by else self.late_seconds
             seconds = {"late-commit": late, "429": _RETRY_AFTER_SECONDS}.get(kind, _HELD_SECONDS)
             planted |= {"method": call.method, "administration": self.administration, "seconds": seconds}
         else:
@@ -215,8 +221,9 @@ class Taps:
         if fault.startswith("timeout"):
             self._given_up = told["id"] if call.where == "books" else None
             sent.extensions["timeout"] = {**sent.extensions["timeout"], "read": _PATIENCE_SECONDS}
-        if kind == "late-commit" and self.late_calls:
-            self._calls_left = self.late_calls()
+        if kind == "late-commit" and self.timeless and self.late_by:
+            moment = self.timeless.at + self.late_by()
+            self._late_at = min(moment, self._late_at or moment)
         elif kind == "late-commit":
             self.late_until = time.monotonic() + self.late_seconds + 0.15
 

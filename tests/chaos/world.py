@@ -55,7 +55,8 @@ OWN_OF_IMPORTS = frozenset(
 _TIMES = (0.0, 0.0, 0.0, 20.0, 60.0, 100.0, SETTLED, 1000.0)
 _LEASE_OVER = 100.0
 _HOUR_AND_MORE = 4000.0
-_LATE_CALLS = 12
+_LATE_SECONDS = (0.1, 1.0, 30.0, 110.0)
+"""All within the 120 s of `SettleSeconds`, after which nothing is late any more."""
 _NO_LIMITS = [1_000_000, 1_000_000, 50]
 """Time passes unseen here, but not for the simulator's own count of calls a minute."""
 
@@ -110,7 +111,7 @@ class World:
         self.most = self.rng.choice((3, 8, 50))
         """Deliveries before a message is a dead letter; 50 in the template."""
         late = Random(f"{self.seed} late")  # noqa: S311 -- a sample, no secret
-        self.post.taps.late_calls = lambda: late.randrange(_LATE_CALLS)
+        self.post.taps.late_by = lambda: late.choice(_LATE_SECONDS)
         # The pauses between attempts are drawn by the library's own generator.
         random.seed(self.seed)
 
@@ -305,7 +306,7 @@ def play(stage: Stage, taps: Taps, seed: int, count: int = ORDERS) -> Result:
         try:
             return _played(world, count)
         finally:
-            taps.stepper = taps.timeless = taps.late_calls = None
+            taps.stepper = taps.timeless = taps.late_by = None
             budget.forget()
             patience.forget()
             stage.books.untell("faults")
