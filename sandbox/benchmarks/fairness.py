@@ -25,6 +25,7 @@ from sandbox.world import Connected, World, wait_until
 NOISY: Final = 1000
 """Eight times what SnelStart takes in a minute of new customers."""
 _JOURNEYS = 40
+_WEBHOOKS_AT_ONCE = 8
 _EVERY_SECONDS = 0.5
 _PATIENCE_SECONDS = 300.0
 _MANY: Final = 50_000
@@ -50,6 +51,8 @@ class Fairness:
     """Beside the noisy shop, for twenty seconds from the moment on at which its orders are found."""
     beside: float
     """After that, while most of its orders still wait for room in SnelStart's limits, as they may do for hours."""
+    flooded: float
+    """Beside another one that announced as many orders by webhook just before."""
     passed_in: float
     """Seconds until none of the noisy orders stood in the live lane."""
     booked: int
@@ -60,15 +63,18 @@ def measure(made: World) -> Measured:
     """The quiet shop's p95 alone and beside hundreds of orders of another, from their first second on."""
     found = fairness(made)
     ratio, at_first = found.beside / found.alone, found.at_first / found.alone
+    flooded = found.flooded / found.alone
     hours = _MANY * _CALLS_EACH / LIMITS["productie"].per_hour
     told = f"{found.passed_in:.1f} s, of the {hours:.0f} hours that {_MANY:,} orders of new customers take"
     facts = (
         results.ratio("quiet shop's p95 beside a noisy one, x alone", ratio, _shown(found.beside, found.alone), _GOAL),
         results.ratio("its p95 in the first 20 s, x alone", at_first, _shown(found.at_first, found.alone), _GOAL),
+        results.ratio("its p95 after a flood of webhooks, x alone", flooded, _shown(found.flooded, found.alone), _GOAL),
         Fact(f"noisy orders booked meanwhile, of {NOISY}", found.booked, "time"),
         Fact("noisy orders stand in the live lane, s", round(found.passed_in, 1), "time", told),
     )
-    bars = (bar("alone", 1.0), bar("first 20 s", round(at_first, 2)), bar("then, for hours", round(ratio, 2)))
+    shown = (("alone", 1.0), ("first 20 s", at_first), ("then, for hours", ratio), ("after webhooks", flooded))
+    bars = tuple(bar(name, round(figure, 2)) for name, figure in shown)
     return Measured(facts, Chart("A quiet shop, webhook to paid, 95 of 100", "x alone", bars, (("goal", _GOAL.most),)))
 
 
@@ -90,8 +96,20 @@ def fairness(made: World) -> Fairness:
         _poll(made, noisy)
         passed = beside.submit(_passed_in, made)
         at_first, then = _p95(made, quiet, 3_000), _p95(made, quiet, 4_000)
-        answers_after(made, 0)
-        return Fairness(alone, at_first, then, passed.result(), len(made.invoices(noisy)))
+        booked, seconds = len(made.invoices(noisy)), passed.result()
+    _flood(made)
+    flooded = _p95(made, quiet, 5_000)
+    answers_after(made, 0)
+    return Fairness(alone, at_first, then, flooded, seconds, booked)
+
+
+def _flood(made: World) -> None:
+    """As many orders of one shop as `NOISY`, each told of by a webhook, as fast as the API takes them."""
+    flood = made.connect_since_yesterday("Bench flood")
+    numbers = _place(made, flood, NOISY, 20_000)
+    with ThreadPoolExecutor(_WEBHOOKS_AT_ONCE) as senders:
+        for answer in senders.map(lambda number: made.announce(flood, number), numbers):
+            answer.raise_for_status()
 
 
 def _passed_in(made: World) -> float:
