@@ -41,6 +41,7 @@ _CREDITED, _TAKEN_BACK, _COMPLETED = 0.15, 0.12, 0.5
 _STRUCK, _TWICE, _ACK_LOST, _FORGOTTEN, _NO_WEBHOOK = 0.75, 0.25, 0.15, 0.1, 0.2
 _IMPORTED, _TOLD_BEFORE_IMPORT = 0.5, 0.3
 _CALLS_OF_A_DELIVERY, _CALLS_OF_AN_IMPORT = 13, 40
+_AIMED = 0.9
 _OF_QUESTIONS = 0.1
 """How much a plain read of our own table counts among the calls that may be struck: they are many and all alike."""
 _OF_ITS_ORDERS = 0.05
@@ -197,6 +198,8 @@ class World:
 
         stepper = self.post.taps.stepper
         assert stepper is not None
+        if history and struck and rng.random() < _AIMED:
+            return Tap(_by_name(rng, left), stepper.park)
         return Tap(choose, stepper.park)
 
     def announce(self, number: str) -> None:
@@ -284,6 +287,25 @@ class World:
         post.taps.all_landed()
         found = of_all(post.stage.ledger(post.connected), post.rows(), list(self.expected.values()))
         return [*found, *wrong_imports(post.runs(), self.imports)]
+
+
+def _by_name(rng: Random, times: int) -> Callable[[Call], Fault | None]:
+    """One of an import's own calls, and the letting go after it: most come but once in all its deliveries."""
+    effect, lets_go = rng.choice(sorted(OWN_OF_IMPORTS)), 1
+    fault: Fault | None = None
+
+    def choose(call: Call) -> Fault | None:
+        nonlocal times, lets_go, fault
+        if times and call.effect == effect:
+            times -= 1
+            fault = fault or rng.choice(_possible(call))
+            return fault
+        if fault and lets_go and call.effect == "let go of the import":
+            lets_go -= 1
+            return rng.choice(_possible(call))
+        return None
+
+    return choose
 
 
 def _possible(call: Call) -> list[Fault]:
