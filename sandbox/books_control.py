@@ -245,10 +245,9 @@ class Control:
     async def calls(self, request: Request) -> object:
         """Counts of one administration, or of all under their id ("" for callers nobody knows)."""
         gate, whose = self._sim.gate, request.query_params.get("administration")
-        speed = self._sim.books.settings.clock_speed
         if whose is None:
-            return {key: traffic.report(speed) for key, traffic in gate.traffic.items()}
-        return gate.of(str(self._sim.books.find(whose).id) if whose else "").report(speed)
+            return {key: traffic.report() for key, traffic in gate.traffic.items()}
+        return gate.of(str(self._sim.books.find(whose).id) if whose else "").report()
 
     async def reset_calls(self, _: Request) -> object:
         """Count anew."""

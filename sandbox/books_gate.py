@@ -164,7 +164,7 @@ class Simulator:
         """Count, limit, strike, work, wait: the life of one call."""
         key = str(whose.id) if whose else ""
         traffic = self.gate.of(key)
-        limited = traffic.seen(request.method, path)
+        limited = traffic.seen(request.method, path, self.books.settings.limits_clock())
         traffic.running += limited
         traffic.most_running = max(traffic.most_running, traffic.running)
         try:
@@ -183,7 +183,7 @@ class Simulator:
         if whose is None or path == "/b2b/token" or not self.books.settings.limits:
             return None
         per_minute, per_hour, concurrent = whose.options.limits or LIMITS[whose.options.product]
-        wait = traffic.over_limit((per_minute, per_hour, concurrent), self.books.settings.clock_speed)
+        wait = traffic.over_limit((per_minute, per_hour, concurrent), self.books.settings.limits_clock())
         return None if wait is None else self._status(429, wait)
 
     def _status(self, status: int, wait: int) -> Response:

@@ -37,6 +37,7 @@ class Settings:
     latency_ms: int = 0
     limits: bool = True
     clock_speed: int = 1  # how many seconds of the limits pass in one second
+    clock_ahead: int = 0  # seconds that the limits' clock was put forward
     retry_after: bool = True
     token_seconds: int = 3599
     scopes_as_text: bool = False  # the JWT's scopes claim: a list, or one text with spaces
@@ -51,6 +52,10 @@ class Settings:
     foreign_vat_mandatory: bool = True  # with factureerBuitenlandsBtw on, refuse Dutch VAT for an EU consumer
     mutation_numbers: str = "all"  # which mutations of a booking carry its invoice number: all, debtors or none
     ranges_unit: str = "ticks"  # unit of factureerBuitenlandsBtwRanges: ticks, ms, seconds or yyyymmdd
+
+    def limits_clock(self) -> float:
+        """The clock that the limits' minutes and hours are of, in seconds since some moment."""
+        return time.monotonic() * self.clock_speed + self.clock_ahead
 
 
 def update(target: "Settings | Options", values: Row) -> None:

@@ -1,7 +1,6 @@
 """What passes the gate: call counts per administration, SnelStart's limits, and faults planted by a test."""
 
 import re
-import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -39,29 +38,28 @@ class Traffic:
     The limits are those of the API's product; the token endpoint is another host's and has none of them.
     """
 
-    started: list[float] = field(default_factory=list)  # monotonic; what has a limit
+    started: list[float] = field(default_factory=list)  # by the limits' clock; what has a limit
     admitted: deque[float] = field(default_factory=deque)  # what counts towards the limits, last hour
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     running: int = 0  # now under way, of what has a limit
     most_running: int = 0
 
-    def seen(self, method: str, path: str) -> bool:
-        """Count a call that arrived. Returns whether it has a limit."""
+    def seen(self, method: str, path: str, at: float) -> bool:
+        """Count a call that arrived at this moment of the limits' clock. Returns whether it has a limit."""
         part = part_of(method, path)
         self.counts[part, method, template(path)] += 1
         if part == "token":
             return False
-        self.started.append(time.monotonic())
+        self.started.append(at)
         return True
 
-    def over_limit(self, limits: tuple[int, int, int], clock_speed: int = 1) -> int | None:
-        """Seconds to wait when this call is one too many, None when it is admitted (and then counted).
+    def over_limit(self, limits: tuple[int, int, int], at: float) -> int | None:
+        """Seconds to wait when a call at this moment of the limits' clock is one too many.
 
-        `clock_speed`: how many of the limits' seconds pass in one of ours.
+        None when it is admitted (and then counted).
         """
         per_minute, per_hour, concurrent = limits
-        at = time.monotonic() * clock_speed
         while self.admitted and self.admitted[0] <= at - HOUR:
             self.admitted.popleft()
         if self.running > concurrent:
@@ -72,12 +70,11 @@ class Traffic:
         self.admitted.append(at)
         return None
 
-    def report(self, clock_speed: int = 1) -> Row:
+    def report(self) -> Row:
         """Counts for the control API; minutes and hours are those of the limits' clock.
 
-        `clock_speed`: as for `over_limit`. `per_hour`: the calls of each whole hour since the first.
+        `per_hour`: the calls of each whole hour since the first.
         """
-        started = [at * clock_speed for at in self.started]
         parts = Counter[str]()
         for (part, _, _), count in self.counts.items():
             parts[part] += count
@@ -92,9 +89,9 @@ class Traffic:
             "total": parts.total(),
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "refused_429": self.statuses[429],
-            "max_per_minute": _busiest(started, MINUTE),
-            "max_per_hour": _busiest(started, HOUR),
-            "per_hour": _whole_hours(started),
+            "max_per_minute": _busiest(self.started, MINUTE),
+            "max_per_hour": _busiest(self.started, HOUR),
+            "per_hour": _whole_hours(self.started),
             "max_concurrent": self.most_running,
         }
 

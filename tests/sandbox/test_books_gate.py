@@ -285,7 +285,7 @@ def test_the_program_ends_quietly_when_told(tmp_path: Path, number: signal.Signa
 
 def test_calls_are_told_by_whole_hours_of_the_limits_clock() -> None:
     """Of an hour that is not over nothing is told; what passes faster passes so in minutes and hours alike."""
-    told = Traffic(started=[7.0, 8.0, 8.5, 8.99, 9.5]).report(clock_speed=3600)
+    told = Traffic(started=[3600 * at for at in (7.0, 8.0, 8.5, 8.99, 9.5)]).report()
     assert told["per_hour"] == [1, 3]
     assert (told["max_per_hour"], told["max_per_minute"]) == (3, 1)
     assert Traffic().report()["per_hour"] == []
