@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from itertools import batched, islice
 from typing import Literal
 
@@ -20,15 +20,6 @@ REGISTRY = "CONNECTIONS"
 REMOVED = "REMOVED"
 _ROWS = 100
 _TRIES = 5
-
-RUNS_END = timedelta(minutes=10)
-"""After which no function is at work any more that read a connection's row before it was removed."""
-
-_SWEPT_AT_ONCE = 5000
-"""Rows, of a removal that was cut off: some ten milliseconds each, of the poller's two minutes."""
-
-_SWEPT_FOR = timedelta(days=1)
-"""How long after a removal its partition is looked at: an operator's command may have been at work for hours."""
 
 Stored = Literal[
     "profile",
@@ -188,8 +179,12 @@ class Connections:
         return _read(row) if row else None
 
     def all_ids(self, *, removed: bool = False) -> Iterator[str]:
-        """The ids of all connections, paused ones too; `removed`: also of those that are still to be swept."""
-        return (row["sk"] for row in self._table.rows(REGISTRY) if removed or "removed_at" not in row)
+        """The ids of all connections, paused ones too.
+
+        `removed`: also of those that are still to be swept, and of those that are being added.
+        """
+        rows = self._table.rows(REGISTRY)
+        return (row["sk"] for row in rows if removed or row.keys().isdisjoint(("adding_at", "removed_at")))
 
     def beside(self, connection: Connection) -> Iterator[Connection]:
         """The other connections of the same administration, paused ones too."""
@@ -210,12 +205,18 @@ class Connections:
                 given={"never": ""},
             )
 
+    def begin(self, connection_id: str) -> None:
+        """Before anything is stored of a new connection: where `add` never comes, the poll sweeps that away."""
+        self._table.put({"pk": REGISTRY, "sk": connection_id, "adding_at": clock.iso(clock.now())})
+
     def add(self, connection: Connection) -> None:
-        """Store a new connection; listed first, so that a crash in between leaves nothing that runs unlisted."""
-        self._table.put({"pk": REGISTRY, "sk": connection.id})
-        self._table.put(
-            {"pk": partition(connection.id), "sk": "CONNECTION", **_write(connection)},
-            condition="attribute_not_exists(pk)",
+        """Store and list a connection that was begun, both at once. `ConditionFailed` where it was swept meanwhile."""
+        self._table.put_all(
+            ({"pk": REGISTRY, "sk": connection.id}, "attribute_exists(adding_at)"),
+            (
+                {"pk": partition(connection.id), "sk": "CONNECTION", **_write(connection)},
+                "attribute_not_exists(pk)",
+            ),
         )
 
     def save(self, connection: Connection, *names: Stored) -> None:
@@ -346,30 +347,15 @@ class Connections:
                 {"pk": REMOVED, "sk": place, "invoice_number": form, "removed_on": today, "expires_at": kept_until}
             )
         listed, now = Key(REGISTRY, connection_id), clock.iso(clock.now())
-        # So that the poll finishes a removal that is cut off before the next word of it.
-        self._table.update(listed, {"removing_at": now})
+        # So that the poll finishes a removal that is cut off before the next word of it, and nobody adds it any more.
+        self._table.update(listed, {"removing_at": now}, remove=("adding_at",))
         # First, so that nothing begins any more; what is under way is swept once it has ended.
         self._table.delete(_key(connection_id))
         self._table.update(listed, {"removed_at": now}, remove=("removing_at",))
-        return self._erase(connection_id) + (connection is not None)
+        return self.erase(connection_id) + (connection is not None)
 
-    def sweep(self, connection_id: str) -> int:
-        """Erase what a run left behind that had read a connection before it was removed; how many rows.
-
-        Nothing of one that is there, or was removed less than `RUNS_END` ago: such a run may still settle its invoice.
-        """
-        listed = Key(REGISTRY, connection_id)
-        row = self._table.get(listed) or {}
-        removed_at = row.get("removed_at") or row.get("removing_at")
-        gone_for = clock.now() - datetime.fromisoformat(removed_at) if removed_at else timedelta(0)
-        if gone_for < RUNS_END or self.get(connection_id):
-            return 0
-        erased = self._erase(connection_id, _SWEPT_AT_ONCE)
-        if gone_for >= _SWEPT_FOR and erased < _SWEPT_AT_ONCE:
-            self._table.delete(listed)
-        return erased
-
-    def _erase(self, connection_id: str, most: int | None = None) -> int:
+    def erase(self, connection_id: str, most: int | None = None) -> int:
+        """Erase what is kept of a connection that is gone, up to so many rows; how many that were."""
         rows = islice(self._table.rows(partition(connection_id)), most)
         keys = [Key(row["pk"], row["sk"]) for row in rows]
         for key in keys:

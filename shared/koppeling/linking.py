@@ -58,8 +58,10 @@ def begin(table: Table, name: str, shop_token: str, profile_toml: str | None) ->
         paused=catalogue.reason("koppeling-not-activated"),
         archived_listing=shop.archived_listing(),
     )
-    Connections(table).add(connection)
+    known = Connections(table)
+    known.begin(connection_id)
     keep_profile(table, connection, profile_toml)
+    onboard.stored(known, connection)
     return Added(connection, webhook), new_link(table, connection)
 
 

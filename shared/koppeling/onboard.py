@@ -93,20 +93,31 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
         profile_checked_at=clock.iso(clock.now()),
     )
     known = Connections(table)
-    warnings = twice(known, connection)
-    connection = neighbours.tell(known, connection)
-    known.add(connection)
-    connection = neighbours.tell(known, connection)
+    twice(known, connection)
+    known.begin(connection_id)
     try:
         with Workplace.open(table, connection) as place:
             place.meter.owe(asked.made)
             place.charts.keep(chart)
             Directory(table, connection_id, credentials, place.snelstart).read_whole()
+        # Once more: reading thousands of customers takes minutes.
+        warnings = twice(known, connection)
+        connection = neighbours.tell(known, connection)
+        stored(known, connection)
+        connection = neighbours.tell(known, connection)
     except Failure:
         # Whole or not at all: what is left to do is to add it again.
         known.remove(connection_id, booked=False)
         raise
     return Added(connection, webhook, warnings)
+
+
+def stored(known: Connections, connection: Connection) -> None:
+    """From here on it is there. `Unavailable` where adding it took so long that it was given up."""
+    try:
+        known.add(connection)
+    except ConditionFailed:
+        raise Unavailable(catalogue.reason("koppeling-storage-unavailable")) from None
 
 
 def profile_for(chart: Chart, statuses: ShopStatuses, today: date, toml: str | None) -> Profile:

@@ -20,6 +20,7 @@ from koppeling.messages import Cause, OrderMessage, order_number
 from koppeling.mijnwebwinkel.client import Shop, Window, archived_choices
 from koppeling.mijnwebwinkel.models import Order, ShapeError
 from koppeling.order_row import OrderRow
+from koppeling.sweeping import sweep
 from koppeling.table import Table
 from koppeling.telemetry import Metric, logger
 from koppeling.workplace import Workplace
@@ -78,7 +79,7 @@ def poll(table: Table, connection_id: str) -> Polled:
     connections = Connections(table)
     connection = connections.get(connection_id)
     if connection is None:
-        swept = connections.sweep(connection_id)
+        swept = sweep(table, connection_id)
         if swept:
             logger.info("swept after a removed connection", extra={"connection_id": connection_id, "rows": swept})
         return Polled()

@@ -16,6 +16,7 @@ from koppeling.deadline import Deadline
 from koppeling.imports import Imports
 from koppeling.messages import ImportMessage, ReconcileMessage
 from koppeling.orders import Orders
+from koppeling.sweeping import sweep
 from koppeling.table import Key, Row, read_row
 from tests.exactly_once.crashes import Crash, before_write, meanwhile, wire
 from tests.exactly_once.rig import Connected, Stage, customers
@@ -207,9 +208,9 @@ def test_a_connection_that_is_there_is_never_swept(stage: Stage, connected: Conn
     """Nor one whose removal stopped before its own row was gone."""
     stage.until_done(connected, stage.sale(connected))
     before = list(stage.table.rows(f"CONNECTION#{connected.id}"))
-    assert Connections(stage.table).sweep(connected.id) == 0
+    assert sweep(stage.table, connected.id) == 0
     stage.table.put({"pk": REGISTRY, "sk": connected.id, "removed_at": "2026-01-01T00:00:00.000Z"})
-    assert Connections(stage.table).sweep(connected.id) == 0
+    assert sweep(stage.table, connected.id) == 0
     assert list(stage.table.rows(f"CONNECTION#{connected.id}")) == before
     stage.table.put({"pk": REGISTRY, "sk": connected.id})
 
@@ -253,7 +254,7 @@ def test_a_removal_that_was_cut_off_is_finished_in_parts(stage: Stage) -> None:
     for number in range(1, 8):
         stage.table.put({"pk": f"CONNECTION#{connected.id}", "sk": f"ORDER#{number}"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("koppeling.connections._SWEPT_AT_ONCE", 4)
+        patch.setattr("koppeling.sweeping._AT_ONCE", 4)
         assert len(swept(stage, connected, timedelta(days=1))) == 4, "three orders and the place in the list"
         assert swept(stage, connected, timedelta(days=1)) == []
 
