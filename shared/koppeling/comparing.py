@@ -124,6 +124,8 @@ class Comparison:
         elif one.verkoopboeking_id:
             again = self._again(one) if one.kind == "credit" else None
             yield difference("credited-in-shop-only-deleted", one, one.total, None, repair=again)
+        elif gone := self._credits_gone(one):
+            yield difference("credited-in-shop-only-gone", one, one.total, None, facts={"other": gone})
         else:
             yield difference("credited-in-shop-only", one, one.total, None, repair="queue")
 
@@ -153,9 +155,18 @@ class Comparison:
         found = [other for other in same if one.kind != "sale" or _near(one, other) or (gone and _since(one, other))]
         return next((other.factuurnummer for other in found), "")
 
+    def _credits_gone(self, one: Expected) -> str:
+        """The invoice that a credit takes back, where it was removed: the worker refuses that, as `number-gone`."""
+        number = one.order_number if one.kind == "reversal" else one.of
+        sales = [sale for sale, _ in self.matched.pairs if sale.kind == "sale" and sale.order_number == number]
+        return next((sale.factuurnummer for sale in sales if self._is_gone(sale)), "")
+
     def _again(self, one: Expected) -> Repair | None:
         """Booked anew is only what is certainly gone: renumbered by hand it would be double."""
-        return "book-again" if one.verkoopboeking_id and one.verkoopboeking_id.casefold() in self.books.gone else None
+        return "book-again" if self._is_gone(one) else None
+
+    def _is_gone(self, one: Expected) -> bool:
+        return one.verkoopboeking_id is not None and one.verkoopboeking_id.casefold() in self.books.gone
 
     def _present(self, one: Expected, held: Listed) -> Iterator[Difference]:
         if one.not_due:

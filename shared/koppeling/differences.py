@@ -104,6 +104,11 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
         "Creditfactuur {invoice} van bestelling {order} is geboekt, maar staat niet meer in SnelStart.",
         "Boek haar opnieuw in SnelStart, als zij niet met opzet is verwijderd.",
     ),
+    "credited-in-shop-only-gone": (
+        "credited-in-shop-only",
+        "In de webwinkel is {shop} van factuur {other} gecrediteerd ({order}), maar zij staat niet meer in SnelStart.",
+        "Is zij met opzet verwijderd, dan valt er niets te crediteren. Laat haar anders eerst opnieuw boeken.",
+    ),
     "credited-in-shop-only-refused": (
         "credited-in-shop-only",
         "Bestelling {order} is in de webwinkel gecrediteerd voor {shop}, maar in SnelStart niet. {why}",
