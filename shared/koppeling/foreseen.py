@@ -37,6 +37,14 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An invoice that is in the books as far as our rows know."""
+
+    factuurnummer: str
+    verkoopboeking_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """What was done otherwise than it would be done now; `name` in words of the command line."""
 
@@ -50,7 +58,8 @@ class Preview:
     """One order: what would become of it, and the invoice as far as one can be planned.
 
     `reason` says why an order is waiting, tried again, skipped or refused; of one that is in the books, why it would be
-    refused if it were booked now. `row` is what we know of it so far.
+    refused if it were booked now. `row` is what we know of it so far. `takes_back`: the booked invoice that a credit is
+    of.
     """
 
     number: str
@@ -60,6 +69,7 @@ class Preview:
     invoice: Invoice | None = None
     row: OrderRow | None = None
     notes: tuple[str, ...] = ()
+    takes_back: Standing | None = None
 
     @property
     def sends(self) -> Plan | None:

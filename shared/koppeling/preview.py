@@ -5,7 +5,7 @@ What SnelStart says only to a booking itself stays unknown: a closed period, a c
 to SnelStart are counted, as everybody's are.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import batched
@@ -17,12 +17,12 @@ from koppeling.booking.decide import Credit, Ready, Skip, Waiting, taken_back
 from koppeling.booking.plan import Plan, plan, settlement
 from koppeling.charts import load
 from koppeling.failures import ConnectionRefused, Reason, Refused, Unavailable
-from koppeling.foreseen import Invoice, Line, Outcome, Preview
+from koppeling.foreseen import Invoice, Line, Outcome, Preview, Standing
 from koppeling.messages import order_number
 from koppeling.mijnwebwinkel.client import Placed, archived_choices
 from koppeling.mijnwebwinkel.models import Order, Payments, ShapeError, ShopStatuses
 from koppeling.order_row import OrderRow
-from koppeling.snelstart import invoices
+from koppeling.snelstart import invoices, listing
 from koppeling.snelstart.models import Chart
 from koppeling.takeback import NotYet, Takeable, of_row, of_shop, original_of
 from koppeling.verdict import Verdict, verdict_by, waited_too_long
@@ -116,11 +116,25 @@ class Look:
             return replace(seen, reason=refused.reason)
 
     def up(self, previews: list[Preview]) -> list[Preview]:
-        """The same, with what SnelStart has already under these numbers: ours, or another's and then refused."""
+        """The same, with what SnelStart has already under these numbers: ours, or another's and then refused.
+
+        Refused as well is the credit of an invoice that it no longer has. Two calls at the most, and more for what is
+        taken or not there.
+        """
         taken = invoices.taken(self.place.snelstart, [one.sends.factuurnummer for one in previews if one.sends])
-        return [
+        back = {one.takes_back.factuurnummer: one.takes_back.verkoopboeking_id for one in previews if one.takes_back}
+        there = invoices.open_balances(self.place.snelstart, back)
+        found = [
             self._found(one, one.sends) if one.sends and one.sends.factuurnummer in taken else one for one in previews
         ]
+        return [self._taking_back(one, one.takes_back, there) if one.takes_back else one for one in found]
+
+    def _taking_back(self, seen: Preview, standing: Standing, there: Container[str]) -> Preview:
+        number, booking_id = standing.factuurnummer, standing.verkoopboeking_id
+        # Not under its number: renumbered, which is no reason to refuse, or gone.
+        if booking_id in there or listing.detail(self.place.snelstart, booking_id, "") is not None:
+            return seen
+        return replace(seen, outcome="refuse", reason=catalogue.reason("number-gone", invoice_number=number))
 
     def _found(self, seen: Preview, planned: Plan) -> Preview:
         number, total = planned.factuurnummer, planned.total
@@ -159,6 +173,7 @@ class Look:
         booking = row.booking
         if booking and booking.kind == "credit":
             original = self._original(booking.of)
+            original = original.original if isinstance(original, Takeable) else original
             return self._credit(order, original) if isinstance(original, Original) else None
         if paid is None and order.payment is None and order.total:
             paid = self.place.shop.payments(order.number)
@@ -185,6 +200,9 @@ class Look:
     def _crediting(self, order: Order, of: str, seen: Preview) -> Preview:
         original = self._original(of)
         match original:
+            case Takeable(original=booked, verkoopboeking_id=booking_id):
+                back = Standing(booked.factuurnummer, booking_id)
+                return replace(_as(seen, "credit", self._credit(order, booked)), takes_back=back)
             case Original():
                 return _as(seen, "credit", self._credit(order, original))
             case Skip(reason):
@@ -211,18 +229,19 @@ class Look:
         today = clock.now().astimezone(clock.AMSTERDAM).date()
         original = original_of(order.number, sale)
         planned = reversal(order, original, self.place.connection.profile, self.chart, paid, on=today)
-        return _as(seen, "credit", self._invoice(planned))
+        back = Standing(original.factuurnummer, sale.verkoopboeking_id)
+        return replace(_as(seen, "credit", self._invoice(planned)), takes_back=back)
 
     def _credit(self, order: Order, original: Original) -> Invoice:
         paid = None if original.gateway else self.place.shop.payments(original.order_number)
         return self._invoice(credit_plan(order, original, self.place.connection.profile, self.chart, paid))
 
-    def _original(self, number: str) -> Original | NotYet | Skip:
+    def _original(self, number: str) -> Takeable | Original | NotYet | Skip:
         """What a credit order takes back: as booked, or as it would be booked before it."""
         row = self.place.orders.get(number)
         found = of_row(row) if row else None
         if isinstance(found, Takeable | Skip):
-            return found.original if isinstance(found, Takeable) else found
+            return found
         try:
             order = self.place.shop.order(number)
             verdict, paid = self._verdict(order)
