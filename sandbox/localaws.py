@@ -3,7 +3,8 @@
 `running` starts MiniStack on a free loopback port and ends it, with every function it started, however the block ends.
 `LocalAws.deploy` does what an operator does: `sam build` (skipped while nothing changed) and `sam deploy`.
 
-What the emulator cannot show stands in tests/test_template.py: visibility against timeout, retry policies, alarms.
+What the emulator cannot show stands in tests/test_template_queues.py (visibility against timeout, retry policies) and
+tests/test_alarms.py.
 """
 
 import fcntl
@@ -208,7 +209,7 @@ def running(*, enforce_roles: bool = False) -> Iterator[LocalAws]:
 
     Args:
         enforce_roles: refuse the functions what their roles do not allow. The emulator knows no condition on the use of
-            a key, so those are left out: tests/test_template.py sees to them.
+            a key, so those are left out: tests/test_template_roles.py sees to them.
 
     Raises:
         LocalAwsError: it did not start.

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from koppeling.telemetry import SERVICE, Credential, Metric
-from tests.test_template import RESOURCES, ROOT, TEMPLATE
+from tests.template import RESOURCES, ROOT, TEMPLATE
 from tests.transformed import of_type
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

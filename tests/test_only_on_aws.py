@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.test_template import TEMPLATE
+from tests.template import TEMPLATE
 from tests.transformed import of_type
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_template import RESOURCES, TEMPLATE
+from tests.template import RESOURCES, TEMPLATE
 from tests.transformed import of_type, resources
 
 ACL = RESOURCES["WebAcl"]["Properties"]

@@ -1,7 +1,5 @@
 import base64
 import json
-import logging
-import string
 import subprocess
 import sys
 import time
@@ -13,68 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from standardwebhooks.webhooks import Webhook
 
 from functions.webhook import app
 from koppeling.messages import OrderMessage
 from koppeling.signature import new_secret, new_url_key
 from tests.functions.rig import ROOT, Connection, Rig, call
-
-BODY = (
-    '{"type": "order.status_changed", "timestamp": "2026-11-23T14:00:00Z", "data": {"order_number": 1001, "status": 4}}'
-)
-UNAUTHORISED = {"error": "unknown connection, or no valid signature or key"}
-
-
-def event(connection_id: str, body: str | None = BODY, **parts: object) -> dict[str, object]:
-    """A REST proxy event as API Gateway makes it; `parts` replaces any of its members."""
-    return {
-        "resource": "/webhooks/mijnwebwinkel/{connection_id}",
-        "httpMethod": "POST",
-        "headers": None,
-        "multiValueHeaders": None,
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": {"connection_id": connection_id},
-        "body": body,
-        "isBase64Encoded": False,
-    } | parts
-
-
-def by_key(connection: Connection, body: str = BODY, **parts: object) -> dict[str, object]:
-    """A webhook of a sender that cannot sign."""
-    return event(connection.id, body, queryStringParameters={"key": connection.key}, **parts)
-
-
-def headers(connection: Connection, body: str = BODY, secret: str = "", age: int = 0) -> dict[str, str]:
-    """The headers of a sender that signs, made by the reference library."""
-    at = int(time.time()) - age
-    signature = Webhook(secret or connection.secrets[0]).sign("msg_1", datetime.fromtimestamp(at, UTC), body)
-    return {"Webhook-Id": "msg_1", "Webhook-Timestamp": str(at), "Webhook-Signature": signature}
-
-
-def signed(connection: Connection, body: str = BODY, **parts: object) -> dict[str, object]:
-    """A signed webhook."""
-    return event(connection.id, body, headers=headers(connection, body), **parts)
-
-
-@pytest.mark.parametrize(
-    ("service", "operation", "part"), [("keys", "kms.Decrypt", "Plaintext"), ("queue", "sqs.SendMessage", "MessageId")]
-)
-def test_an_answer_of_aws_that_is_none_is_no_yes(fresh: Rig, service: str, operation: str, part: str) -> None:
-    """A 200 without what it should hold: 503, so that the sender sends it again."""
-    connection = fresh.connect()
-    events = getattr(app.clients(), service).meta.events
-
-    def garble(parsed: dict[str, object], **_: object) -> None:
-        parsed.pop(part, None)
-
-    events.register(f"after-call.{operation}", garble)
-    assert call(signed(connection))[0] == 503
-    events.unregister(f"after-call.{operation}", garble)
-    assert call(signed(connection))[0] == 202
+from tests.functions.webhooks import BODY, UNAUTHORISED, by_key, event, headers, signed
 
 
 def test_a_shop_that_sends_a_flood_keeps_the_live_lane_free_for_others(fresh: Rig) -> None:
@@ -328,148 +270,6 @@ def test_secrets_are_read_once_a_minute(fresh: Rig, monkeypatch: pytest.MonkeyPa
     later = time.time() + app.CACHE_SECONDS
     monkeypatch.setattr(time, "time", lambda: later)
     assert call(by_key(connection))[0] == 401
-
-
-def test_a_full_queue_asks_for_a_repeat(fresh: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When SQS does not take the message the sender hears 503 and when to come back, never 202."""
-    connection = fresh.connect()
-    monkeypatch.setenv("ORDER_QUEUE_URL", fresh.queue_url.replace("orders", "gone"))
-    assert call(signed(connection))[0] == 503
-    assert fresh.queued() == []
-
-
-@pytest.mark.parametrize("service", ["DYNAMODB", "KMS", "SQS"])
-def test_an_outage_is_never_the_senders_fault(fresh: Rig, monkeypatch: pytest.MonkeyPatch, service: str) -> None:
-    """With one of the three services unreachable the answer is 503, in less than half of the API's 29 seconds."""
-    connection = fresh.connect()
-    monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:9")
-    app.forget()
-    began = time.monotonic()
-    assert call(signed(connection))[0] == 503
-    assert time.monotonic() - began < 14
-    monkeypatch.delenv(f"AWS_ENDPOINT_URL_{service}")
-    app.forget()
-    assert call(signed(connection))[0] == 202
-
-
-def test_a_missing_table_is_never_the_senders_fault(fresh: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that DynamoDB answers is 503, not 401."""
-    connection = fresh.connect()
-    monkeypatch.setenv("TABLE_NAME", "elsewhere")
-    assert call(signed(connection))[0] == 503
-
-
-def test_another_connections_seal_opens_nothing(fresh: Rig) -> None:
-    """Credentials copied from another connection's row cannot be opened: 503, and no sender gets in by them."""
-    connection = Connection("cd" * 8, (new_secret(),), new_url_key())
-    fresh.store(connection, sealed_for="ef" * 8)
-    assert call(signed(connection))[0] == 503
-
-
-@pytest.mark.parametrize("plain", [b"", b"\xff", b"[]", b"{}", b'{"secrets": 1, "key": "k"}'])
-def test_a_damaged_seal_is_never_the_senders_fault(fresh: Rig, plain: bytes) -> None:
-    """Credentials that open but make no sense are 503."""
-    context = {"connection": "0d" * 8, "purpose": "webhook"}
-    sealed = fresh.kms.encrypt(KeyId=fresh.key_id, Plaintext=plain, EncryptionContext=context)["CiphertextBlob"]
-    fresh.put("0d" * 8, sealed)
-    assert call(event("0d" * 8, queryStringParameters={"key": "k"}))[0] == 503
-
-
-def test_a_connection_without_credentials_is_unknown(fresh: Rig) -> None:
-    """Empty credentials let nobody in."""
-    connection = Connection("0e" * 8, (), "")
-    fresh.store(connection)
-    assert call(by_key(connection))[0] == 401
-    assert call(event(connection.id, headers=headers(fresh.connect())))[0] == 401
-
-
-def test_the_log_names_order_and_trace_and_no_secret(fresh: Rig, caplog: pytest.LogCaptureFixture) -> None:
-    """Each webhook leaves one line: connection, order and trace, or the reason of a refusal; never content."""
-    caplog.set_level(logging.INFO, "koppeling")
-    connection = fresh.connect()
-    assert call(signed(connection))[0] == 202
-    [(_, content)] = fresh.queued()
-    [line] = caplog.records
-    assert vars(line)["trace"] == content["trace"]
-    assert (vars(line)["connection_id"], vars(line)["order_number"]) == (connection.id, "1001")
-
-    caplog.clear()
-    canary = "kanarie"
-    assert call(event(canary, f'"{canary}"', queryStringParameters={"key": canary}))[0] == 401
-    assert call(event(connection.id, headers={"webhook-signature": canary}))[0] == 401
-    assert call(by_key(connection, f'{{"{canary}": "{canary}", "order_number": "{canary}!"}}'))[0] == 400
-    lines = [vars(record) for record in caplog.records]
-    assert [line["connection_id"] for line in lines] == [None, connection.id, connection.id]
-    everything = repr(lines) + caplog.text
-    for secret in (canary, connection.key, *connection.secrets):
-        assert secret not in everything
-    assert connection.key not in repr(app._held)  # noqa: SLF001 (what a crash report might print)
-
-
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-NUMBERS = (
-    ANYTHING | st.integers(1, 10**20).map(str) | st.text(string.ascii_letters + string.digits + "._-é", max_size=34)
-)
-BODIES = st.one_of(
-    st.none(),
-    st.text(max_size=200),
-    ANYTHING.map(json.dumps),
-    NUMBERS.map(lambda number: json.dumps({"data": {"order_number": number}})),
-    NUMBERS.map(lambda number: json.dumps({"data": 1, "order_number": number})),
-    st.binary(max_size=60).map(lambda raw: base64.b64encode(raw).decode()),
-    st.just("x" * 65_537),
-)
-PAIRS = st.dictionaries(
-    st.sampled_from(["webhook-id", "Webhook-Timestamp", "webhook-signature", "key", "x"]) | st.text(max_size=5),
-    st.text(max_size=30) | st.sampled_from(["v1,", "1795442400"]),
-    max_size=4,
-)
-LISTS = st.dictionaries(st.sampled_from(["webhook-signature", "key"]), st.lists(st.text(max_size=9), max_size=2))
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    body=BODIES, encoded=st.booleans(), pairs=PAIRS, lists=LISTS, proof=st.sampled_from(["none", "key", "signature"])
-)
-def test_no_event_breaks_it(
-    fresh: Rig,
-    body: str | None,
-    encoded: bool,  # noqa: FBT001 (drawn, not passed)
-    pairs: dict[str, str],
-    lists: dict[str, list[str]],
-    proof: str,
-) -> None:
-    """Whatever arrives is answered 202, 400, 401 or 413, and 202 only to a proven sender of a number."""
-    connection = Connection("1f" * 8, ("whsec_" + base64.b64encode(bytes(32)).decode(),), "sleutel")
-    if not app._held:  # noqa: SLF001 (stored once, not 300 times)
-        fresh.store(connection)
-    query, head = dict(pairs), dict(pairs)
-    if proof == "key":
-        head = {name: value for name, value in head.items() if name.lower() != "webhook-signature"}
-        lists = {}
-        query = {"key": connection.key}
-    if proof == "signature" and body is not None and body.isascii() and not encoded:
-        head = headers(connection, body)
-    status, _ = call(
-        event(
-            connection.id,
-            body,
-            isBase64Encoded=encoded,
-            headers=head or None,
-            multiValueHeaders=lists or None,
-            queryStringParameters=query or None,
-            multiValueQueryStringParameters=lists or None,
-        )
-    )
-    assert status in {202, 400, 401, 413}
-    if proof == "none":
-        assert status in {401, 413}
-    if proof == "key":
-        assert status != 401
 
 
 def test_a_cold_start_carries_no_ballast() -> None:

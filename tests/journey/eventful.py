@@ -14,8 +14,8 @@ import httpx
 from sandbox.localaws import REGION
 from sandbox.sign import signed_headers
 from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY, Connected, World, wait_until
+from tests.journey.linking import Linked, activated, told
 from tests.journey.steps import Json, announce, book, connect, fault, generated, left_in, sale, standing
-from tests.journey.test_activation import Linked, activated, told
 
 RESTING = ("paid", "refused", "waiting")
 FAILING = 1031

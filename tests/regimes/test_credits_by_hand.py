@@ -5,7 +5,8 @@ import pytest
 from koppeling import onboard
 from tests.booking.world import line, paid
 from tests.exactly_once.rig import Connected, Stage
-from tests.regimes.test_credits_more import HALF, paid_order, state
+from tests.regimes.crediting import paid_order, state
+from tests.regimes.test_credits_more import HALF
 from tests.regimes.winkel import CANCELLED, connect, content, credit_of, german, of, run, settled
 
 

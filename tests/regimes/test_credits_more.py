@@ -11,6 +11,7 @@ from koppeling.connections import partition
 from koppeling.table import Key
 from tests.booking.world import line, paid
 from tests.exactly_once.rig import Connected, Stage
+from tests.regimes.crediting import paid_order, state
 from tests.regimes.test_periods import OPEN_DAY
 from tests.regimes.winkel import (
     CANCELLED,
@@ -57,24 +58,11 @@ def back_then(stage: Stage, profile: str = CARDS, **options: Any) -> Connected: 
     return connected
 
 
-def state(stage: Stage, connected: Connected, number: str) -> tuple[str, str | None]:
-    """The order's state, and the code of why."""
-    row = stage.row(connected, number)
-    return row.state, row.reason.code if row.reason else None
-
-
 def told(stage: Stage, connected: Connected, number: str) -> str:
     """The order's reason as people read it."""
     reason = stage.row(connected, number).reason
     assert reason is not None
     return f"{reason.sentence} {reason.advice}"
-
-
-def paid_order(stage: Stage, connected: Connected, raw: Json | None = None) -> str:
-    """The number of an order that is booked and paid."""
-    raw = raw or thing()
-    booked(stage, connected, raw)
-    return str(raw["number"])
 
 
 def old(gross: str = "106.00", vat: str = "6.00", rate: str = "6", day: str = "2018-12-28") -> Json:
