@@ -65,8 +65,10 @@ def look_for_earlier_invoice(job: Job) -> None:
         return
     found = invoices.find(job.place.snelstart, row.booking.factuurnummer)
     if found:
-        # Beside another connection of the shop it may as well be of that one's sending.
-        _adopt(job, found, row.booking, by_us=not job.connection.twin_since)
+        # Beside another connection of the shop it may as well be of that one's sending. And somebody else paid it where
+        # it is paid: a connection that was removed, say. A payment together with others would not look.
+        by_us = not job.connection.twin_since and found.openstaand == found.bedrag
+        _adopt(job, found, row.booking, by_us=by_us)
     elif not row.invoice.may_repeat(clock.now(), settle_time()):
         wait = row.invoice.wait(clock.now(), settle_time())
         raise Unsettled(catalogue.reason("snelstart-outcome-unknown"), wait)
