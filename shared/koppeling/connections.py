@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import batched, islice
 from typing import Literal
@@ -18,6 +18,7 @@ from koppeling.table import ConditionFailed, Key, Row, Table
 
 REGISTRY = "CONNECTIONS"
 REMOVED = "REMOVED"
+_BESIDE, _TWIN = "beside_", "twin_"
 _ROWS = 100
 _TRIES = 5
 
@@ -41,8 +42,8 @@ class Connection:
 
     `profile_problems`: in Dutch, where the profile did not fit the administration at `profile_checked_at`, when that
     was last read. `activated_by`: which activation brought the koppelsleutel, empty for one that was typed; a later
-    one is the greater text. `shared_since`: from when others booked in its administration too, empty for one alone;
-    `twin_since`: from when another did so for the same shop.
+    one is the greater text. `beside_since`: which others book in its administration too, from when each;
+    `twins_since`: which of them for the same shop.
     """
 
     id: str
@@ -62,8 +63,18 @@ class Connection:
     profile_problems: tuple[str, ...] = ()
     profile_checked_at: str = ""
     activated_by: str = ""
-    shared_since: str = ""
-    twin_since: str = ""
+    beside_since: Mapping[str, str] = field(default_factory=dict)
+    twins_since: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shared_since(self) -> str:
+        """From when others booked in its administration too; empty for one alone."""
+        return min(self.beside_since.values(), default="")
+
+    @property
+    def twin_since(self) -> str:
+        """From when another did so for the same shop; empty where there is none."""
+        return min(self.twins_since.values(), default="")
 
     @property
     def pending(self) -> bool:
@@ -121,9 +132,18 @@ def _write(connection: Connection) -> Row:
         "paused": connection.paused.as_dict() if connection.paused else None,
         "archived_listing": connection.archived_listing,
         "activated_by": connection.activated_by,
-        "shared_since": connection.shared_since,
-        "twin_since": connection.twin_since,
+        **_company(connection.beside_since, connection.twins_since),
     }
+
+
+def _company(beside: Mapping[str, str], twins: Mapping[str, str]) -> dict[str, str]:
+    """An attribute for each, so that one comes and another goes at the same moment."""
+    named = {f"{_BESIDE}{one}": since for one, since in beside.items()}
+    return named | {f"{_TWIN}{one}": since for one, since in twins.items()}
+
+
+def _named(row: Mapping[str, object], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): str(since) for name, since in row.items() if name.startswith(prefix)}
 
 
 def _listed(statuses: Iterable[OrderStatus]) -> list[Row]:
@@ -162,8 +182,8 @@ def _read(row: Mapping[str, object]) -> Connection:
         profile_problems=tuple(str(problem) for problem in problems) if isinstance(problems, list) else (),
         profile_checked_at=str(stored.get("profile_checked_at") or ""),
         activated_by=str(stored.get("activated_by") or ""),
-        shared_since=str(stored.get("shared_since") or ""),
-        twin_since=str(stored.get("twin_since") or ""),
+        beside_since=_named(stored, _BESIDE),
+        twins_since=_named(stored, _TWIN),
     )
 
 
@@ -186,24 +206,28 @@ class Connections:
         rows = self._table.rows(REGISTRY)
         return (row["sk"] for row in rows if removed or row.keys().isdisjoint(("adding_at", "removed_at")))
 
+    def all(self) -> Iterator[Connection]:
+        """All connections, paused ones too."""
+        for ids in batched(self.all_ids(), _ROWS, strict=False):
+            yield from map(_read, self._table.get_many([_key(one) for one in ids]).values())
+
     def beside(self, connection: Connection) -> Iterator[Connection]:
         """The other connections of the same administration, paused ones too."""
-        for ids in batched(self.all_ids(), _ROWS, strict=False):
-            for row in self._table.get_many([_key(one) for one in ids]).values():
-                other = _read(row)
-                if other.id != connection.id and other.administration_id == connection.administration_id:
-                    yield other
+        place = connection.administration_id
+        return (other for other in self.all() if other.id != connection.id and other.administration_id == place)
 
-    def beside_others(self, connection_id: str, name: Literal["shared_since", "twin_since"], since: str) -> None:
-        """Remember of a connection that it has such company; an earlier `since` stays."""
-        none_yet = f"(attribute_not_exists(#{name}) OR #{name} = :never)"
+    def beside_others(self, connection_id: str, beside: Mapping[str, str], twins: Mapping[str, str]) -> None:
+        """Remember of a connection that it has this company, from when each; what it has already stays."""
         with suppress(ConditionFailed):
             self._table.update(
-                _key(connection_id),
-                {name: since},
-                condition=f"attribute_exists(#sealed_credentials) AND {none_yet}",
-                given={"never": ""},
+                _key(connection_id), {}, keep=_company(beside, twins), condition="attribute_exists(#sealed_credentials)"
             )
+
+    def parted(self, connection: Connection, gone: str, *, twin: bool) -> None:
+        """Forget of a connection that this one was beside it; `twin`: also that it was of the same shop."""
+        names = [f"{_BESIDE}{gone}", *([f"{_TWIN}{gone}"] if twin else [])]
+        with suppress(ConditionFailed):
+            self._table.update(_key(connection.id), {}, remove=names, condition="attribute_exists(#sealed_credentials)")
 
     def begin(self, connection_id: str) -> None:
         """Before anything is stored of a new connection: where `add` never comes, the poll sweeps that away."""

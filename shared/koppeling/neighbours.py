@@ -9,6 +9,7 @@ is alone takes no turns and writes nothing.
 
 import hashlib
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from koppeling import catalogue, clock, retention
 from koppeling.connections import Connection, Connections
 from koppeling.failures import Unavailable
 from koppeling.ledger import FREE, LEASE, MINE, Lease, Mark
+from koppeling.order_row import DONE, OrderRow
+from koppeling.orders import Orders
 from koppeling.settings import settings
 from koppeling.table import ConditionFailed, Key, Table
 
@@ -116,17 +119,32 @@ def tell(known: Connections, connection: Connection) -> Connection:
     same moment.
     """
     since = clock.iso(clock.now())
+    beside, twins = dict(connection.beside_since), dict(connection.twins_since)
     for other in known.beside(connection):
-        connection = replace(connection, shared_since=connection.shared_since or since)
-        known.beside_others(other.id, "shared_since", since)
+        us = {connection.id: since}
+        beside.setdefault(other.id, since)
         if other.shop_id == connection.shop_id:
-            connection = replace(connection, twin_since=connection.twin_since or since)
-            known.beside_others(other.id, "twin_since", since)
-    if connection.shared_since:
-        known.beside_others(connection.id, "shared_since", connection.shared_since)
-    if connection.twin_since:
-        known.beside_others(connection.id, "twin_since", connection.twin_since)
-    return connection
+            twins.setdefault(other.id, since)
+        known.beside_others(other.id, us, us if other.shop_id == connection.shop_id else {})
+    if beside:
+        known.beside_others(connection.id, beside, twins)
+    return replace(connection, beside_since=beside, twins_since=twins)
+
+
+def part(table: Table, gone: str) -> None:
+    """Forget of all connections that one was beside them which has been gone for so long that nothing comes of it.
+
+    A twin stays remembered where an invoice sent beside it is not settled yet: it may have paid that one.
+    """
+    known = Connections(table)
+    for connection in known.all():
+        if gone in connection.beside_since or gone in connection.twins_since:
+            twin = gone in connection.twins_since and not _unsettled(Orders(table, connection.id).all())
+            known.parted(connection, gone, twin=twin)
+
+
+def _unsettled(rows: Iterable[OrderRow]) -> bool:
+    return any(row.invoice is not None and row.state not in DONE for row in rows)
 
 
 def _settle() -> timedelta:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from koppeling import clock
 from koppeling.connections import REGISTRY, Connections
+from koppeling.neighbours import part
 from koppeling.table import ConditionFailed, Key, Table
 
 _RUNS_END = timedelta(minutes=10)
@@ -37,6 +38,7 @@ def sweep(table: Table, connection_id: str) -> int:
         return 0
     erased = known.erase(connection_id, _AT_ONCE)
     if gone_for >= _SWEPT_FOR and erased < _AT_ONCE:
+        part(table, connection_id)
         table.delete(listed)
     return erased
 

@@ -100,20 +100,18 @@ class Table:
         keep, given = keep or {}, given or {}
         sets = [f"#{name} = :{name}" for name in values]
         sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in keep]
-        expression = f"SET {', '.join(sets)}"
         removed = [name for name in remove if name not in values]
-        if removed:
-            expression += f" REMOVE {', '.join(f'#{name}' for name in removed)}"
+        dropped = [f"#{name}" for name in removed]
+        clauses = [f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("REMOVE", dropped)) if parts]
         named = {*values, *keep, *removed, *(word for word in _names(condition or ""))}
         request: dict[str, Any] = {
             "Key": key.wire(),
-            "UpdateExpression": expression,
+            "UpdateExpression": " ".join(clauses),
             "ExpressionAttributeNames": {f"#{name}": name for name in named},
-            "ExpressionAttributeValues": {
-                f":{name}": _to_wire(value) for name, value in {**values, **keep, **given}.items()
-            },
             "ReturnValues": "ALL_NEW",
         }
+        if told := {f":{name}": _to_wire(value) for name, value in {**values, **keep, **given}.items()}:
+            request["ExpressionAttributeValues"] = told
         if condition:
             request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         return read_row(_part(self._call("update_item", **request), "Attributes"))

@@ -189,9 +189,9 @@ class Stage:
         """The same for what its administration's connections have in common."""
         turns = list(self.table.rows(self.budget(connected).pk, "TURN#"))
         for row in (*turns, *self.table.rows(f"CONNECTION#{connected.id}", "CONNECTION")):
-            for name in ("lease_until", "shared_since", "twin_since"):
-                if row.get(name):
-                    self.table.update(Key(row["pk"], row["sk"]), {name: _earlier(row[name], seconds)})
+            moments = [name for name in row if name.startswith(("lease_until", "beside_", "twin_"))]
+            if moments:
+                self.table.update(Key(row["pk"], row["sk"]), {name: _earlier(row[name], seconds) for name in moments})
 
     def room_again(self, connected: Connected) -> None:
         """The time is over in which SnelStart was not to be called, or has no calls left."""
