@@ -19,6 +19,15 @@ EU: Final[Mapping[str, str]] = MappingProxyType({
 })  # fmt: skip
 """The EU as it is now, two letters to three; an order of before February 2020 to GB is refused or seen as export."""
 
+NAMES: Final[Mapping[str, str]] = MappingProxyType({
+    "AT": "Oostenrijk", "BE": "België", "BG": "Bulgarije", "CY": "Cyprus", "CZ": "Tsjechië", "DE": "Duitsland",
+    "DK": "Denemarken", "EE": "Estland", "ES": "Spanje", "FI": "Finland", "FR": "Frankrijk", "GR": "Griekenland",
+    "HR": "Kroatië", "HU": "Hongarije", "IE": "Ierland", "IT": "Italië", "LT": "Litouwen", "LU": "Luxemburg",
+    "LV": "Letland", "MT": "Malta", "PL": "Polen", "PT": "Portugal", "RO": "Roemenië", "SE": "Zweden",
+    "SI": "Slovenië", "SK": "Slowakije",
+})  # fmt: skip
+"""The other countries of the EU in Dutch."""
+
 _ALSO: Final = {"EL": "GR", "MC": "FR", "UK": "GB"}
 """Other codes for the same VAT territory: Greece's own prefix, Monaco (French VAT), a common mistake for GB."""
 

@@ -23,6 +23,7 @@ from koppeling.booking.plan import (
     settlement,
 )
 from koppeling.booking.profile import NUMBER_LENGTH, Profile
+from koppeling.booking.rated import turned
 from koppeling.booking.vat import CENT, kind_of, with_vat, within
 from koppeling.catalogue import euro, reason
 from koppeling.failures import Refused
@@ -121,6 +122,7 @@ def negative(sale: Plan) -> Plan:
         regels=tuple(replace(regel, bedrag=-regel.bedrag) for regel in sale.regels),
         btw=tuple(replace(regel, bedrag=-regel.bedrag) for regel in sale.btw),
         total=-sale.total,
+        rated=turned(sale.rated),
     )
 
 

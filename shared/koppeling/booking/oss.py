@@ -69,13 +69,18 @@ def _written(value: int) -> date | None:
 
 def codes(chart: Chart, country: str, rate: Decimal, day: date) -> tuple[str, ...]:
     """The country's rate codes that mean this percentage on this day; several may, and none may."""
+    return tuple(code for code, percent in rates(chart, country, day).items() if percent == rate)
+
+
+def rates(chart: Chart, country: str, day: date) -> dict[str, Decimal]:
+    """The percentages of a country (two capitals) on a day, by their codes."""
     in_force: dict[str, tuple[date, Decimal]] = {}
     for known in chart.vatrates:
         if known.country_code == EU.get(country) and known.valid_from <= day:
             since, _ = in_force.get(known.rate_code, (date.min, Decimal(0)))
             if known.valid_from >= since:
                 in_force[known.rate_code] = known.valid_from, known.rate
-    return tuple(code for code, (_, percent) in in_force.items() if percent == rate)
+    return {code: percent for code, (_, percent) in in_force.items()}
 
 
 def revenue_account(country: str, rate: Decimal, day: date, chart: Chart, *, cost_centre: bool) -> Grootboek:

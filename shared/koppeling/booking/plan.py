@@ -12,6 +12,7 @@ from koppeling.booking.countries import HOME
 from koppeling.booking.ledgers import journal_for
 from koppeling.booking.postings import BtwRegel, Regel, post
 from koppeling.booking.profile import NUMBER_LENGTH, Profile
+from koppeling.booking.rated import Rated
 from koppeling.booking.regime import Name, Regime, regime_of
 from koppeling.booking.vat import CENT, kind_of
 from koppeling.catalogue import euro, on, percentage, reason
@@ -46,6 +47,7 @@ class Plan:
     credit. `regime` and `country` (where the goods go, two capitals) say under which VAT rules it was planned;
     `vat_number` is what the customer must carry in SnelStart for this booking to be right, else None. `past_rates` are
     the percentages of the supply's own day that no longer hold on `factuurdatum`: SnelStart may refuse them.
+    `rated` is what it comes to per rate of that day, `supplied_on`; it is told to nobody but a comparison.
     """
 
     factuurnummer: str
@@ -62,6 +64,8 @@ class Plan:
     country: str = HOME
     vat_number: str | None = None
     past_rates: tuple[Decimal, ...] = ()
+    rated: tuple[Rated, ...] = ()
+    supplied_on: date = date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> P
         country=regime.country,
         vat_number=regime.vat_number,
         past_rates=past,
+        rated=postings.rated,
+        supplied_on=vat_day,
     )
 
 

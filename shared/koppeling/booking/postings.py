@@ -10,6 +10,7 @@ from koppeling.booking.amounts import Amounts, Part
 from koppeling.booking.countries import shown
 from koppeling.booking.ledgers import account_for, cost_centre, gift_cards_account, regime_account
 from koppeling.booking.profile import Profile
+from koppeling.booking.rated import DUTCH, EXPORT, WITHIN_EU, Rated
 from koppeling.booking.regime import Regime
 from koppeling.booking.vat import CENT, DOCUMENT, DocumentKind, LineKind, cents, kind_of
 from koppeling.catalogue import euro, on, percentage, reason
@@ -39,10 +40,11 @@ class BtwRegel:
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """The lines and the VAT of an invoice; together its total."""
+    """The lines and the VAT of an invoice; together its total. `rated`: the same per rate, without gift cards."""
 
     regels: tuple[Regel, ...]
     btw: tuple[BtwRegel, ...]
+    rated: tuple[Rated, ...]
 
 
 def post(figures: Amounts, regime: Regime, day: date, profile: Profile, chart: Chart) -> Postings:
@@ -60,10 +62,33 @@ class _Posting:
 
     def post(self) -> Postings:
         if self.regime.name == "oss":
-            return Postings((*self._lines({}), *self._foreign_vat()), ())
+            return Postings((*self._lines({}), *self._foreign_vat()), (), self._rated({}))
         kinds = self._kinds()
         btw = tuple(BtwRegel(DOCUMENT[kinds[rate]], amount) for rate, amount in self.figures.vat)
-        return Postings(self._lines(kinds), btw)
+        return Postings(self._lines(kinds), btw, self._rated(kinds))
+
+    def _rated(self, kinds: Mapping[Decimal, LineKind]) -> tuple[Rated, ...]:
+        nets: dict[Decimal, Decimal] = {}
+        for part, net in self.figures.nets:
+            if part.category != "gift_cards":
+                nets[part.rate] = nets.get(part.rate, Decimal(0)) + net
+        vat = dict(self.figures.vat)
+        made = [
+            Rated(self._rate_of(kinds.get(rate, "Geen")), rate, nets.get(rate, Decimal(0)), vat.get(rate, Decimal(0)))
+            for rate in dict.fromkeys((*vat, *nets))
+        ]
+        return tuple(one for one in made if one.net or one.vat)
+
+    def _rate_of(self, kind: LineKind) -> str:
+        match self.regime.name:
+            case "oss":
+                return self.regime.country
+            case "reverse_charge":
+                return WITHIN_EU
+            case "export":
+                return EXPORT
+            case "domestic" | "kor":
+                return DUTCH[kind]
 
     def _lines(self, kinds: Mapping[Decimal, LineKind]) -> tuple[Regel, ...]:
         regels = []
