@@ -51,7 +51,7 @@ def reconcile(
     stack_name: StackName = stack.DEFAULT,
     json: Json = False,
 ) -> int:
-    """Compare a shop with its books, to the cent: per order, per day, per kind of VAT and per journal.
+    """Compare a shop with its books, to the cent: per order, per day, per VAT rate and per journal.
 
     Both sides are read back; nothing is written. It waits for room in SnelStart's limits, which orders of now go
     before, and takes at most a tenth of them. Exit code 1 when shop and books differ. With --repair orders that are

@@ -32,6 +32,9 @@ _INK, _SHOP, _BOOKS, _ALARM = "#1c2733", "#8fb8de", "#33475b", "#b3261e"
 _COLOURS: Final = ("#8fb8de", "#f2c879", "#a9c99a", "#d9a5b3", "#c3b1e1", "#b8c4ce", "#e8e8e8")
 _HATCHES: Final = ("", "///", "---", "xxx", "\\\\\\", "+++", "|||")
 _MOST_COUNTRIES: Final = 6
+_MOST_RATES, _SOME_RATES = 14, 6
+"""Lines: more than these do not fit on a page, from the other on they stand closer."""
+
 _FEW, _MANY = 7, 93
 """Days: below the one bars would be too wide, from the other on lines too thick."""
 
@@ -94,22 +97,40 @@ def _bars(axes: "Axes", lengths: Sequence[float], below: Sequence[float] = (), *
 
 
 def vat(name: str, lines: Sequence["Line"]) -> str:
-    """VAT per kind, shop beside books."""
-    with _drawn(name, "Btw per tarief", 0.9 + 0.6 * len(lines)) as (figure, drawn):
+    """VAT per rate, shop beside books; of very many those that differ, the Dutch and the largest, the rest as one."""
+    shown, rest = _most(lines)
+    named = [(dutch.vat(line.name), line.shop, line.books) for line in shown]
+    if rest:
+        sums = (sum((line.shop for line in rest), Decimal(0)), sum((line.books for line in rest), Decimal(0)))
+        named.append((f"{len(rest)} andere tarieven", *sums))
+    height = 0.9 + (0.6 if len(named) <= _SOME_RATES else 0.4) * len(named)
+    with _drawn(name, "Btw per tarief", height) as (figure, drawn):
         axes = figure.subplots()
         for offset, side, colour, hatch in ((-0.2, "webwinkel", _SHOP, ""), (0.2, "SnelStart", "white", "////")):
-            amounts = [line.shop if side == "webwinkel" else line.books for line in lines]
-            places = [at + offset for at in range(len(lines))]
+            amounts = [shop if side == "webwinkel" else books for _, shop, books in named]
+            places = [at + offset for at in range(len(named))]
             lengths = list(map(float, amounts))
             bars = axes.barh(places, lengths, 0.38, color=colour, edgecolor=_BOOKS, hatch=hatch, label=side)
             axes.bar_label(bars, list(map(dutch.euro, amounts)), padding=3, fontsize=8)
-        axes.set_yticks(range(len(lines)), [dutch.VAT.get(line.name, line.name) for line in lines])
+        axes.set_yticks(range(len(named)), [label for label, _, _ in named])
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(_euros())
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.margins(x=0.22)
         _legend(figure, axes)
     return drawn()
+
+
+def _most(lines: Sequence["Line"]) -> tuple[list["Line"], list["Line"]]:
+    """What is drawn by itself, in its own order, and what is added up."""
+    if len(lines) <= _MOST_RATES + 1:
+        return list(lines), []
+
+    def weight(line: "Line") -> tuple[bool, bool, Decimal]:
+        return line.closes, line.name[:2].isupper(), -max(abs(line.shop), abs(line.books))
+
+    drawn = sorted(lines, key=weight)[:_MOST_RATES]
+    return [line for line in lines if line in drawn], [line for line in lines if line not in drawn]
 
 
 def latency(name: str, figures: "Latency") -> str:

@@ -5,23 +5,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from koppeling import catalogue
+from koppeling.booking.countries import NAMES
+from koppeling.booking.rated import ABROAD, spoken
 
 MONTHS: Final = ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec")
 
-COUNTRIES: Final = {
-    "AT": "Oostenrijk", "BE": "België", "BG": "Bulgarije", "CY": "Cyprus", "CZ": "Tsjechië", "DE": "Duitsland",
-    "DK": "Denemarken", "EE": "Estland", "ES": "Spanje", "FI": "Finland", "FR": "Frankrijk", "GR": "Griekenland",
-    "HR": "Kroatië", "HU": "Hongarije", "IE": "Ierland", "IT": "Italië", "LT": "Litouwen", "LU": "Luxemburg",
-    "LV": "Letland", "MT": "Malta", "PL": "Polen", "PT": "Portugal", "RO": "Roemenië", "SE": "Zweden",
-    "SI": "Slovenië", "SK": "Slowakije",
-}  # fmt: skip
-
-VAT: Final = {
-    "hoog": "Hoog tarief",
-    "laag": "Laag tarief",
-    "overig": "Overig tarief",
-    "buitenland": "Btw van andere EU-landen (OSS)",
-}
+_DUTCH: Final = {"hoog": "Hoog tarief", "laag": "Laag tarief", "overig": "Overig tarief"}
 
 KINDS: Final = {
     "missing": "ontbreekt",
@@ -87,6 +76,14 @@ def duration(seconds: float) -> str:
     return f"{days} dag{'' if days == 1 else 'en'} {whole % _DAY // _HOUR} uur"
 
 
+def vat(name: str) -> str:
+    """A rate of VAT by the name a comparison has for it: Hoog tarief (21%), Btw Duitsland 19%."""
+    of, _, rest = name.partition(" ")
+    if of in _DUTCH:
+        return f"{_DUTCH[of]} ({rest})" if rest else _DUTCH[of]
+    return "Btw van een ander EU-land (tarief onbekend)" if of == ABROAD else f"Btw {spoken(name)}"
+
+
 def country(code: str) -> str:
     """The country's name, or its code where that is none of the EU."""
-    return COUNTRIES.get(code, code)
+    return NAMES.get(code, code)

@@ -40,7 +40,7 @@ def render(report: "Report") -> str:
         threshold=THRESHOLD,
         zero=Decimal("0.00"),
         most=_MOST_DIFFERENCES,
-        tarief=lambda name: dutch.VAT.get(name, name),
+        tarief=dutch.vat,
         dagboek=lambda number: f"{number} {report.about.journals.get(number, '')}".strip(),
     )
 

@@ -6,8 +6,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
 
+from koppeling.booking.rated import Rated
 from koppeling.failures import Reason
 from koppeling.order_row import Kind, SettledIn, State
+from koppeling.rating import Basis, Rates, Standing, plain
 from koppeling.snelstart.listing import Detail, Listed
 
 DifferenceKind = Literal[
@@ -36,7 +38,7 @@ Verdict = Literal["sluitend", "sluitend voor zover vergeleken", "niet sluitend"]
 class Expected:
     """An invoice that should be in the books, by what the shop states now; our own row beside it as a witness.
 
-    `total` is None where the shop states none in euro. `vat` is per kind of the document's vocabulary, `accounts` per
+    `total` is None where the shop states none in euro. `rated` is what it comes to per rate of VAT, `accounts` per
     ledger account id without VAT; None where no invoice can be planned. `was`, `on`, `relatie_id` and
     `verkoopboeking_id`: as our row has it booked, `on` else as planned. `settled_at`: when we last wrote to it.
     """
@@ -46,8 +48,12 @@ class Expected:
     factuurnummer: str
     kind: Kind
     total: Decimal | None
-    vat: Mapping[str, Decimal] | None = None
+    rated: tuple[Rated, ...] | None = None
     accounts: Mapping[str, Decimal] | None = None
+    supplied_on: date | None = None
+    """The day whose rates those are."""
+    country: str = ""
+    """Where the goods go, two capitals, of another country of the EU; else ""."""
     on: date | None = None
     not_before: date | None = None
     """Where our row does not say on which day it was booked: the first that may be, when `on` is but the last."""
@@ -70,6 +76,19 @@ class Expected:
     """Whether an import is going to settle it, together with others."""
     not_due: bool = False
     """The shop says it is not to be booked (yet); only what stands in the books all the same counts."""
+
+    @property
+    def vat(self) -> dict[str, Decimal] | None:
+        """By the names of the rates; None where no invoice can be planned."""
+        return None if self.rated is None else plain({one.name: one.vat for one in self.rated})
+
+    def rates(self, held: Listed, *, told: bool = False) -> Basis:
+        """By what the rates of its invoice in the books are named.
+
+        `told`: as the books tell it; the country is then unknown where the customer is another than we booked it on.
+        """
+        other = bool(self.relatie_id) and held.relatie_id != self.relatie_id.casefold()
+        return Basis(self.supplied_on or held.on, "" if told and other else self.country, self.rated or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +124,24 @@ class Books:
     `listed` and `details` by verkoopboeking id, `posted` by invoice number in lower case.
     """
 
+    rates: Rates
     listed: Mapping[str, Listed]
     posted: Mapping[str, Posted] = field(default_factory=dict)
     details: Mapping[str, Detail] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     """Ids that SnelStart, asked for them singly, no longer knows."""
+
+    def standing(self, held: Listed) -> Standing | None:
+        """The VAT and the accounts of an invoice, None where nothing that was read shows them."""
+        posted, read = self.posted.get(held.factuurnummer.casefold()), self.details.get(held.verkoopboeking_id)
+        if posted and posted.vat is not None and posted.accounts is not None:
+            return Standing(posted.vat, posted.accounts)
+        return Standing(read.vat, read.accounts) if read else None
+
+    def vat(self, held: Listed, by: Basis) -> dict[str, Decimal] | None:
+        """Its VAT by the names of its rates, None where nothing shows it."""
+        standing = self.standing(held)
+        return self.rates.vat(standing, by) if standing else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +179,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a table: a day, a kind of VAT or a journal."""
+    """One line of a table: a day, a rate of VAT or a journal."""
 
     name: str
     shop: Decimal

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from koppeling.booking.vat import CENT
+from koppeling.booking.rated import place, spoken
 from koppeling.catalogue import euro, on
 from koppeling.compared import Books, Difference, Expected, Matched, Paid, Posted, Repair
 from koppeling.dating import dated
 from koppeling.differences import difference
 from koppeling.explaining import Explained
+from koppeling.rating import plain
 from koppeling.snelstart.listing import Detail, Listed
 
-_VAT_NAMES: Final = {"VerkopenHoog": "hoog", "VerkopenLaag": "laag", "VerkopenOverig": "overig"}
 _UNDER_WAY: Final = ("received", "failed", "waiting")
 _PARTLY: Final = "shop-partly-credited"
 _ZERO: Final = Decimal(0)
@@ -38,12 +38,6 @@ def match(expected: list[Expected], listed: Mapping[str, Listed]) -> Matched:
         pairs.append((one, held or by_number.get(one.factuurnummer.casefold())))
     taken = {held.verkoopboeking_id for _, held in pairs if held}
     return Matched(tuple(pairs), tuple(one for one in listed.values() if one.verkoopboeking_id not in taken))
-
-
-def vat_of(held: Listed, books: Books) -> Mapping[str, Decimal] | None:
-    """The VAT per kind of an invoice in the books, None where nothing that was read shows it."""
-    posted, read = books.posted.get(held.factuurnummer.casefold()), books.details.get(held.verkoopboeking_id)
-    return posted.vat if posted and posted.vat is not None else read.vat if read else None
 
 
 def modified_on(held: Listed, books: Books) -> datetime | None:
@@ -203,15 +197,16 @@ class Comparison:
         return difference(code, one, one.total, held.bedrag)
 
     def _content(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[Difference]:
-        vat = vat_of(held, self.books)
-        if vat is not None and one.vat is not None and plain(vat) != plain(one.vat):
-            shop, books = plain(one.vat), plain(vat)
+        # Another customer is told as such: whether the VAT is another goes by the country of the order.
+        shop, books = one.vat, self.books.vat(held, one.rates(held))
+        if shop is not None and books is not None and books != shop:
+            books = self.books.vat(held, one.rates(held, told=True)) or {}
             code = "changed-in-shop-vat" if one.changed and not self._touched(one, held) else "different-vat"
             told = {"shop_vat": _told(shop), "books_vat": _told(books)}
             yield difference(code, one, sum(shop.values(), _ZERO), sum(books.values(), _ZERO), facts=told)
             yield from self._changed_besides(one, held, read)
             return
-        yield from _by_hand(one, held, [*self._about(one, held, read), *self._accounts(one, held, read)])
+        yield from _by_hand(one, held, [*self._about(one, held, read), *self._accounts(one, held)])
 
     def _changed_besides(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[Difference]:
         """What was changed besides an amount, from which other accounts follow."""
@@ -227,12 +222,12 @@ class Comparison:
         if one.verkoopboeking_id and read and one.order_uuid.casefold() not in read.omschrijving.casefold():
             yield "de omschrijving"
 
-    def _accounts(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[str]:
-        posted = self.books.posted.get(held.factuurnummer.casefold())
-        accounts = posted.accounts if posted and posted.accounts is not None else read.accounts if read else None
+    def _accounts(self, one: Expected, held: Listed) -> Iterator[str]:
+        standing = self.books.standing(held)
         # By another profile it would be planned on other accounts: only what was written since counts.
-        known = accounts is not None and one.accounts is not None and self._touched(one, held)
-        if known and plain(accounts or {}) != plain(one.accounts or {}):
+        if not standing or one.accounts is None or not self._touched(one, held):
+            return
+        if plain(standing.accounts) != plain(one.accounts):
             yield "de grootboekrekeningen"
 
     def _touched(self, one: Expected, held: Listed) -> bool:
@@ -316,10 +311,5 @@ def is_ours(one: Expected, read: Detail | None) -> bool:
     return bool(one.verkoopboeking_id) or read is None or one.order_uuid.casefold() in read.omschrijving.casefold()
 
 
-def plain(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """To the cent, without what is nothing."""
-    return {name: amount.quantize(CENT) for name, amount in amounts.items() if amount}
-
-
 def _told(vat: Mapping[str, Decimal]) -> str:
-    return " en ".join(f"{euro(amount)} {_VAT_NAMES.get(kind, kind)}" for kind, amount in sorted(vat.items())) or "geen"
+    return " en ".join(f"{euro(vat[name])} {spoken(name)}" for name in sorted(vat, key=place)) or "geen"

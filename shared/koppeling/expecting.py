@@ -3,21 +3,21 @@
 Pure. Where an order was booked, its own row says under which number, on which day and for whom.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
+from koppeling.booking.countries import NAMES
 from koppeling.booking.plan import Plan, invoice_date
 from koppeling.booking.profile import Profile
+from koppeling.booking.rated import turned
 from koppeling.booking.vat import CENT
 from koppeling.compared import Expected
 from koppeling.fingerprint import fingerprint
 from koppeling.foreseen import Preview
 from koppeling.mijnwebwinkel.models import Order, ShopStatuses
 from koppeling.order_row import Booking, Kind, OrderRow
-from koppeling.snelstart.listing import FOREIGN
 from koppeling.snelstart.relaties import is_email
 
 _EURO: Final = "EUR"
@@ -50,7 +50,7 @@ class Reading:
         made = self._of(seen, sale.booking, sale.verkoopboeking_id, sale.paid_at)
         plan = seen.invoice.plan if seen.invoice else None
         if plan is not None and plan.total < 0:
-            return replace(made, vat=_negative(made.vat), accounts=_negative(made.accounts))
+            return _taken_back(made)
         return made
 
     def _reversal(self, seen: Preview, row: OrderRow) -> list[Expected]:
@@ -61,12 +61,10 @@ class Reading:
         if booking is None or booking.kind != "reversal":
             return []
         mirrored = replace(
-            own,
+            _taken_back(own),
             factuurnummer=booking.factuurnummer,
             kind="reversal",
             total=None if own.total is None else -own.total,
-            vat=_negative(own.vat),
-            accounts=_negative(own.accounts),
             on=date.fromisoformat(booking.factuurdatum),
             was=booking.total,
             verkoopboeking_id=booked_id,
@@ -166,15 +164,19 @@ class Reading:
         return together or not is_email(order.debtor.email.strip())
 
     def _with(self, made: Expected, plan: Plan) -> Expected:
-        vat = {str(one.btw_soort): one.bedrag for one in plan.btw}
         accounts: dict[str, Decimal] = {}
         for regel in plan.regels:
             account = regel.grootboek_id.casefold()
-            if account == self.foreign_vat_account:
-                vat[FOREIGN] = vat.get(FOREIGN, Decimal(0)) + regel.bedrag
-            else:
+            if account != self.foreign_vat_account:
                 accounts[account] = accounts.get(account, Decimal(0)) + regel.bedrag
-        return replace(made, vat=vat, accounts=accounts, journal=plan.settlement.dagboek_nummer)
+        return replace(
+            made,
+            rated=plan.rated,
+            supplied_on=plan.supplied_on,
+            country=plan.country if plan.country in NAMES else "",
+            accounts=accounts,
+            journal=plan.settlement.dagboek_nummer,
+        )
 
 
 def _total(order: Order) -> Decimal | None:
@@ -185,8 +187,12 @@ def _of(order: Order | None) -> str:
     return (order and order.credited_order_number) or ""
 
 
-def _negative(amounts: Mapping[str, Decimal] | None) -> Mapping[str, Decimal] | None:
-    return None if amounts is None else {name: -amount for name, amount in amounts.items()}
+def _taken_back(sale: Expected) -> Expected:
+    """With the signs of what it comes to turned; its total is another matter."""
+    if sale.rated is None or sale.accounts is None:
+        return sale
+    accounts = {name: -amount for name, amount in sale.accounts.items()}
+    return replace(sale, rated=turned(sale.rated), accounts=accounts)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from koppeling import catalogue, clock
 from koppeling.calls import Calls, Wait
 from koppeling.compared import Books, Expected, Matched, Posted, Reconciled
-from koppeling.comparing import ALIKE, Comparison, is_ours, match, modified_on, vat_of
+from koppeling.comparing import ALIKE, Comparison, is_ours, match, modified_on
 from koppeling.deadline import Deadline
 from koppeling.expecting import Reading
 from koppeling.explaining import Explained, Explaining, Form
@@ -23,6 +23,7 @@ from koppeling.mijnwebwinkel.client import Placed, Shop, archived_choices
 from koppeling.order_row import OrderRow
 from koppeling.posting import posted
 from koppeling.preview import Look, Progress
+from koppeling.rating import Rates
 from koppeling.snelstart import listing
 from koppeling.snelstart.listing import Detail, Listed
 from koppeling.totals import Totals
@@ -159,7 +160,7 @@ class _Side:
         return Comparison(self._own(matched), self._books(), found, strangers), unread
 
     def _books(self) -> Books:
-        return Books(self.listed, self.posted, self.details, frozenset(self.gone))
+        return Books(Rates.of(self.look.chart), self.listed, self.posted, self.details, frozenset(self.gone))
 
     def _keep(self, invoices: Iterable[Listed]) -> list[Listed]:
         found = list(invoices)
@@ -302,7 +303,7 @@ class _Side:
         touched = (held.verkoopboeking_id for one, held in pairs if _touched(one, modified_on(held, books)))
         # Only their descriptions are still unseen: a few will do where somebody wrote to all of them.
         yield from islice(touched, _TOUCHED)
-        yield from (held.verkoopboeking_id for _, held in pairs if vat_of(held, books) is None)
+        yield from (held.verkoopboeking_id for _, held in pairs if books.standing(held) is None)
 
     def _own(self, matched: Matched) -> Matched:
         """Without invoices that bear an order's number but are another's."""

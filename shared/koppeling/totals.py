@@ -1,12 +1,17 @@
-"""What both sides come to, per day, per kind of VAT and per journal. Pure."""
+"""What both sides come to, per day, per rate of VAT and per journal. Pure."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+from koppeling.booking.rated import place
 from koppeling.compared import Expected, Line, NotCompared
-from koppeling.comparing import Comparison, by_others, plain, vat_of
+from koppeling.comparing import Comparison, by_others
 from koppeling.dating import dated
+from koppeling.rating import Basis
 from koppeling.snelstart.listing import Listed
 
 _ZERO = Decimal("0.00")
@@ -19,8 +24,9 @@ class _Sides:
         self.shop: defaultdict[str, Decimal] = defaultdict(lambda: _ZERO)
         self.books: defaultdict[str, Decimal] = defaultdict(lambda: _ZERO)
 
-    def lines(self) -> tuple[Line, ...]:
-        return tuple(Line(name, self.shop[name], self.books[name]) for name in sorted({*self.shop, *self.books}))
+    def lines(self, key: Callable[[str], Any] | None = None) -> tuple[Line, ...]:
+        names = sorted({*self.shop, *self.books}, key=key)
+        return tuple(Line(name, self.shop[name], self.books[name]) for name in names)
 
 
 class Totals:
@@ -37,14 +43,15 @@ class Totals:
         for one, held in comparison.matched.pairs:
             self._pair(one, held)
         for other in comparison.explained:
-            self._in_books(other.other)
-        self.days, self.vat, self.journals = self._days.lines(), self._vat.lines(), self._journals.lines()
+            # It stands for no invoice that is planned: by the rates of its own day.
+            self._in_books(other.other, replace(other.one.rates(other.other, told=True), on=other.other.on, planned=()))
+        self.days, self.vat, self.journals = self._days.lines(), self._vat.lines(place), self._journals.lines()
         self.not_compared = NotCompared(**self._unseen, unread=unread)
 
     def _pair(self, one: Expected, held: Listed | None) -> None:
         if one.not_due:
             if held:
-                self._in_books(held)
+                self._in_books(held, one.rates(held, told=True))
             return
         if one.total is not None:
             self.shop_total += one.total
@@ -63,14 +70,14 @@ class Totals:
         return one.on if held is None or how == "other" else held.on
 
     def _pair_vat(self, one: Expected, held: Listed | None) -> None:
-        shop, books = one.vat, vat_of(held, self._books) if held else {}
+        shop, books = one.vat, self._books.vat(held, one.rates(held, told=True)) if held else {}
         if shop is None or books is None:
             self._unseen["vat"] += held is not None
             return
-        for kind, amount in plain(shop).items():
-            self._vat.shop[_named(kind)] += amount
-        for kind, amount in plain(books).items():
-            self._vat.books[_named(kind)] += amount
+        for name, amount in shop.items():
+            self._vat.shop[name] += amount
+        for name, amount in books.items():
+            self._vat.books[name] += amount
 
     def _pair_journal(self, one: Expected, held: Listed | None) -> None:
         if not one.total:
@@ -93,15 +100,11 @@ class Totals:
             chosen = payments[0].journal if payments and not others else one.journal
             self._journals.shop[str(chosen)] += rest
 
-    def _in_books(self, held: Listed) -> None:
+    def _in_books(self, held: Listed, by: Basis) -> None:
         self.books_total += held.bedrag
         self._days.books[held.on.isoformat()] += held.bedrag
-        for kind, amount in (vat_of(held, self._books) or {}).items():
-            self._vat.books[_named(kind)] += amount
+        for name, amount in (self._books.vat(held, by) or {}).items():
+            self._vat.books[name] += amount
         posted = self._books.posted.get(held.factuurnummer.casefold())
         for paid in posted.payments if posted else ():
             self._journals.books[str(paid.journal)] += paid.amount
-
-
-def _named(kind: str) -> str:
-    return kind.removeprefix("Verkopen").lower()

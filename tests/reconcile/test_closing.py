@@ -20,7 +20,7 @@ _CLOSED = Reconciled(
     books_total=Decimal("121.00"),
     differences=(),
     days=(Line("2026-11-10", Decimal("121.00"), Decimal("121.00")),),
-    vat=(Line("hoog", Decimal("21.00"), Decimal("21.00")),),
+    vat=(Line("hoog 21%", Decimal("21.00"), Decimal("21.00")),),
     journals=(Line("1103", Decimal("121.00"), Decimal("121.00")),),
     not_compared=NotCompared(),
 )

@@ -39,8 +39,8 @@ def report(
         differences=(DIFFERENCE,) if differs else (),
         days=lines,
         vat=(
-            Line("hoog", Decimal("21.00"), Decimal("20.00" if differs else "21.00")),
-            Line("buitenland", Decimal("-1.90"), Decimal("-1.90")),
+            Line("hoog 21%", Decimal("21.00"), Decimal("20.00" if differs else "21.00")),
+            Line("DE 19%", Decimal("-1.90"), Decimal("-1.90")),
         ),
         journals=(Line("1103", total, total),),
         not_compared=NotCompared(vat=unseen),

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from koppeling.booking.countries import EU, HOME
+from koppeling.booking.countries import EU, HOME, NAMES
 from koppeling.booking.distance import sold, to_consumer_abroad
 from koppeling.booking.oss import SINCE
 from koppeling.catalogue import reason
@@ -195,7 +195,7 @@ def test_a_sale_in_dollars_is_not_counted_as_euro() -> None:
 def test_every_kind_of_difference_and_every_country_has_a_dutch_name() -> None:
     """A new one without a name would end the report."""
     assert set(dutch.KINDS) == set(get_args(DifferenceKind))
-    assert set(dutch.COUNTRIES) == set(EU) - {HOME}
+    assert set(NAMES) == set(EU) - {HOME}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from typing import get_args
 
 import pytest
 
-from koppeling.compared import DifferenceKind
+from koppeling.booking.countries import NAMES
+from koppeling.catalogue import euro
+from koppeling.compared import DifferenceKind, Line
 from ops.report import dutch, page
 from tests.reports.reading_back import Page
 from tests.reports.samples import nothing, report, sale
@@ -170,6 +172,46 @@ def test_every_kind_of_difference_is_written_as_in_the_guide() -> None:
     told = [one.text for one in read.by_id("verschillen").all("b")]
     assert told == [f"{dutch.KINDS[kind][0].upper()}{dutch.KINDS[kind][1:]}." for kind in get_args(DifferenceKind)]
     assert "Alleen in SnelStart gecrediteerd." in told
+
+
+_COUNTRIES = sorted(NAMES)[:12]
+
+
+def test_vat_of_many_countries_is_still_read() -> None:
+    """Twelve countries of two rates: each line in the table, and a chart that fits on a page beside it.
+
+    In the chart are the Dutch rates, whatever differs and the largest; the rest is added up.
+    """
+    dutch_ones = [Line(name, Decimal("9.00"), Decimal("9.00")) for name in ("hoog 21%", "laag 9%", "laag 6%")]
+    amounts = [(f"{code} {rate}%", Decimal(100 * at + rate)) for at, code in enumerate(_COUNTRIES) for rate in (20, 5)]
+    lines = [Line(name, amount, amount) for name, amount in amounts]
+    lines[1] = replace(lines[1], books=Decimal("0.00"))
+    unknown = Line("buitenland", Decimal("0.00"), Decimal("5.00"))
+    made = report(31)
+    text = page.render(replace(made, vat=(*dutch_ones, *lines, unknown)))
+    read = Page(text)
+    rows = read.rows("per-tarief", "data-naam")
+    assert len(rows) == 28
+    assert rows["laag 6%"][0] == "Laag tarief (6%)"
+    assert rows["BE 5%"][0] == "Btw België 5%"
+    assert rows["buitenland"][0] == "Btw van een ander EU-land (tarief onbekend)"
+    [svg] = [one for one in read.elements if one.attributes.get("aria-labelledby") == "btw-titel"]
+    drawn = [one.text for one in svg.all("text")]
+    assert [one for one in drawn if "tarief (" in one] == [rows[line.name][0] for line in dutch_ones]
+    assert "Btw Oostenrijk 5%" in drawn
+    assert rows["buitenland"][0] in drawn
+    assert "Btw Oostenrijk 20%" not in drawn
+    assert "14 andere tarieven" in drawn
+    rest = [line for line in lines if f"Btw {NAMES[line.name[:2]]} {line.name[3:]}" not in drawn]
+    assert len(rest) == 14
+    assert drawn.count(euro(sum((line.shop for line in rest), Decimal(0)))) == 2
+    assert float(svg.attributes["height"].removesuffix("pt")) < 540
+
+
+def test_fifteen_rates_are_all_drawn() -> None:
+    """Nothing is added up that could stand there itself."""
+    lines = [Line(f"{code} 20%", Decimal("9.00"), Decimal("9.00")) for code in sorted(NAMES)[:15]]
+    assert "andere tarieven" not in page.render(replace(report(31), vat=tuple(lines)))
 
 
 def test_invoices_dated_outside_the_period_are_marked() -> None:
