@@ -125,8 +125,8 @@ def _differ(count: int) -> str:
 
 def _unseen(unseen: "NotCompared") -> str:
     return (
-        f"Not compared, for nothing that few calls read shows it: VAT of {unseen.vat} invoices, journal of"
-        f" {unseen.journal}, date of {unseen.date}; {unseen.unread} other invoices not read."
+        f"Not compared, for nothing that few calls read shows it: VAT of {unseen.vat} invoices, rate of turnover of"
+        f" {unseen.rate}, journal of {unseen.journal}, date of {unseen.date}; {unseen.unread} other invoices not read."
     )
 
 
@@ -138,6 +138,7 @@ def _show(done: "Reconciled", repaired: "Repaired | None") -> None:
     for heading, lines, in_part in (
         ("day", done.days, unseen.date),
         ("VAT", done.vat, unseen.vat),
+        ("turnover", done.rates, unseen.rate),
         ("journal", done.journals, unseen.journal),
     ):
         if lines:

@@ -6,11 +6,18 @@ from typing import Final
 
 from koppeling import catalogue
 from koppeling.booking.countries import NAMES
-from koppeling.booking.rated import ABROAD, spoken
+from koppeling.booking.rated import ABROAD, DUTCH, EXPORT, WITHIN_EU, spoken
 
 MONTHS: Final = ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec")
 
 _DUTCH: Final = {"hoog": "Hoog tarief", "laag": "Laag tarief", "overig": "Overig tarief"}
+_TURNOVER: Final = {
+    **_DUTCH,
+    DUTCH["Geen"]: "Nultarief, vrijgesteld of KOR",
+    WITHIN_EU: "Binnen de EU, btw verlegd",
+    EXPORT: "Uitvoer buiten de EU",
+    ABROAD: "Ander EU-land (tarief onbekend)",
+}
 
 KINDS: Final = {
     "missing": "ontbreekt",
@@ -82,6 +89,14 @@ def vat(name: str) -> str:
     if of in _DUTCH:
         return f"{_DUTCH[of]} ({rest})" if rest else _DUTCH[of]
     return "Btw van een ander EU-land (tarief onbekend)" if of == ABROAD else f"Btw {spoken(name)}"
+
+
+def turnover(name: str) -> str:
+    """The same of what is sold at that rate: Hoog tarief (21%), Duitsland 19%, Binnen de EU, btw verlegd (0%)."""
+    of, _, rest = name.partition(" ")
+    if of in _TURNOVER:
+        return f"{_TURNOVER[of]} ({rest})" if rest else _TURNOVER[of]
+    return spoken(name)
 
 
 def country(code: str) -> str:

@@ -41,6 +41,7 @@ def render(report: "Report") -> str:
         zero=Decimal("0.00"),
         most=_MOST_DIFFERENCES,
         tarief=dutch.vat,
+        omzet=dutch.turnover,
         dagboek=lambda number: f"{number} {report.about.journals.get(number, '')}".strip(),
     )
 

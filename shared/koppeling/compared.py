@@ -1,7 +1,7 @@
 """What a reconciliation compares and what it comes to: values only. Amounts are euro."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
@@ -50,6 +50,8 @@ class Expected:
     total: Decimal | None
     rated: tuple[Rated, ...] | None = None
     accounts: Mapping[str, Decimal] | None = None
+    redeemed: Decimal = Decimal(0)
+    """What of it vouchers without VAT paid or took off, as a plan has it."""
     supplied_on: date | None = None
     """The day whose rates those are."""
     country: str = ""
@@ -82,13 +84,19 @@ class Expected:
         """By the names of the rates; None where no invoice can be planned."""
         return None if self.rated is None else plain({one.name: one.vat for one in self.rated})
 
+    @property
+    def nets(self) -> dict[str, Decimal] | None:
+        """What is sold without VAT, in the same way."""
+        return None if self.rated is None else plain({one.name: one.net for one in self.rated})
+
     def rates(self, held: Listed, *, told: bool = False) -> Basis:
         """By what the rates of its invoice in the books are named.
 
         `told`: as the books tell it; the country is then unknown where the customer is another than we booked it on.
         """
         other = bool(self.relatie_id) and held.relatie_id != self.relatie_id.casefold()
-        return Basis(self.supplied_on or held.on, "" if told and other else self.country, self.rated or ())
+        country = "" if told and other else self.country
+        return Basis(self.supplied_on or held.on, country, self.rated or (), self.accounts, self.redeemed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,11 @@ class Books:
         """Its VAT by the names of its rates, None where nothing shows it."""
         standing = self.standing(held)
         return self.rates.vat(standing, by) if standing else None
+
+    def nets(self, held: Listed, by: Basis) -> dict[str, Decimal] | None:
+        """What is sold without VAT by the names of its rates, None where nothing shows it."""
+        standing = self.standing(held)
+        return self.rates.nets(standing, by) if standing else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +217,8 @@ class NotCompared:
     unread: int = 0
     """Unexplained invoices that may have been doubles or credits of an order, and were not read one by one."""
     date: int = 0
+    rate: int = 0
+    """Invoices of which the turnover stands on an account that tells no rate, or is unseen as their VAT is."""
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -211,11 +226,11 @@ class NotCompared:
 
     def as_json(self) -> dict[str, int]:
         """By name, as it is kept too."""
-        return {"vat": self.vat, "journal": self.journal, "unread": self.unread, "date": self.date}
+        return asdict(self)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:
-        """As it was kept."""
+        """As it was kept; what an earlier version did not count is 0."""
         return cls(**{name: int(count) for name, count in stored.items()})
 
 
@@ -238,6 +253,8 @@ class Reconciled:
     differences: tuple[Difference, ...]
     days: tuple[Line, ...]
     vat: tuple[Line, ...]
+    rates: tuple[Line, ...]
+    """Turnover without VAT."""
     journals: tuple[Line, ...]
     not_compared: NotCompared
     calls: int = 0
@@ -245,7 +262,7 @@ class Reconciled:
     @property
     def closes(self) -> bool:
         """Whether no difference was found and every total is the same on both sides; of what was compared."""
-        lines = (*self.days, *self.vat, *self.journals)
+        lines = (*self.days, *self.vat, *self.rates, *self.journals)
         return not self.differences and self.shop_total == self.books_total and all(one.closes for one in lines)
 
     @property
@@ -266,6 +283,7 @@ class Reconciled:
             "differences": [one.as_json() for one in self.differences],
             "per_day": _lines(self.days),
             "per_vat": _lines(self.vat),
+            "per_rate": _lines(self.rates),
             "per_journal": _lines(self.journals),
             "not_compared": self.not_compared.as_json(),
             "calls": self.calls,

@@ -198,14 +198,16 @@ class Comparison:
 
     def _content(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[Difference]:
         # Another customer is told as such: whether the VAT is another goes by the country of the order.
-        shop, books = one.vat, self.books.vat(held, one.rates(held))
-        if shop is not None and books is not None and books != shop:
-            books = self.books.vat(held, one.rates(held, told=True)) or {}
-            code = "changed-in-shop-vat" if one.changed and not self._touched(one, held) else "different-vat"
-            told = {"shop_vat": _told(shop), "books_vat": _told(books)}
-            yield difference(code, one, sum(shop.values(), _ZERO), sum(books.values(), _ZERO), facts=told)
-            yield from self._changed_besides(one, held, read)
-            return
+        for what, shop, in_books in (("vat", one.vat, self.books.vat), ("rate", one.nets, self.books.nets)):
+            books = in_books(held, one.rates(held))
+            if shop is not None and books is not None and books != shop:
+                books = in_books(held, one.rates(held, told=True)) or {}
+                changed = one.changed and not self._touched(one, held)
+                told = {"in_shop": _told(shop), "in_books": _told(books)}
+                amounts = sum(shop.values(), _ZERO), sum(books.values(), _ZERO)
+                yield difference(f"{'changed-in-shop' if changed else 'different'}-{what}", one, *amounts, facts=told)
+                yield from self._changed_besides(one, held, read)
+                return
         yield from _by_hand(one, held, [*self._about(one, held, read), *self._accounts(one, held)])
 
     def _changed_besides(self, one: Expected, held: Listed, read: Detail | None) -> Iterator[Difference]:

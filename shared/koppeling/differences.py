@@ -50,8 +50,13 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
     ),
     "different-vat": (
         "different-vat",
-        "De btw van factuur {invoice} is in SnelStart {books_vat}, van bestelling {order} in de webwinkel {shop_vat}.",
+        "De btw van factuur {invoice} is in SnelStart {in_books}, van bestelling {order} in de webwinkel {in_shop}.",
         "Verbeter de btw van de factuur in SnelStart, of die van de bestelling in de webwinkel.",
+    ),
+    "different-rate": (
+        "different-vat",
+        "De omzet van factuur {invoice} is in SnelStart {in_books}, van bestelling {order} in de webwinkel {in_shop}.",
+        "Zet de regels in SnelStart op een grootboek van het juiste tarief, of verbeter de bestelling in de webwinkel.",
     ),
     "not-paid": (
         "not-paid",
@@ -142,7 +147,12 @@ TEXTS: Final[dict[str, tuple[DifferenceKind, str, str]]] = {
     ),
     "changed-in-shop-vat": (
         "changed-in-shop",
-        "De btw van bestelling {order} is na het boeken gewijzigd: nu {shop_vat}, op factuur {invoice} {books_vat}.",
+        "De btw van bestelling {order} is na het boeken gewijzigd: nu {in_shop}, op factuur {invoice} {in_books}.",
+        _AFTERWARDS,
+    ),
+    "changed-in-shop-rate": (
+        "changed-in-shop",
+        "De omzet van bestelling {order} is na het boeken gewijzigd: nu {in_shop}, op factuur {invoice} {in_books}.",
         _AFTERWARDS,
     ),
     "only-in-books": (

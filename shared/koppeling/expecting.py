@@ -172,6 +172,7 @@ class Reading:
         return replace(
             made,
             rated=plan.rated,
+            redeemed=plan.redeemed,
             supplied_on=plan.supplied_on,
             country=plan.country if plan.country in NAMES else "",
             accounts=accounts,

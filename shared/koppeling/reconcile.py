@@ -88,6 +88,7 @@ def reconcile(
         differences=tuple(comparison.differences()),
         days=totals.days,
         vat=totals.vat,
+        rates=totals.rates,
         journals=totals.journals,
         not_compared=totals.not_compared,
         calls=calls.made,
@@ -160,7 +161,13 @@ class _Side:
         return Comparison(self._own(matched), self._books(), found, strangers), unread
 
     def _books(self) -> Books:
-        return Books(Rates.of(self.look.chart), self.listed, self.posted, self.details, frozenset(self.gone))
+        return Books(
+            Rates.of(self.look.chart, self.place.connection.profile),
+            self.listed,
+            self.posted,
+            self.details,
+            frozenset(self.gone),
+        )
 
     def _keep(self, invoices: Iterable[Listed]) -> list[Listed]:
         found = list(invoices)

@@ -1,8 +1,7 @@
-"""What both sides come to, per day, per rate of VAT and per journal. Pure."""
+"""What both sides come to, per day, per rate the VAT and what it is on, and per journal. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -30,22 +29,24 @@ class _Sides:
 
 
 class Totals:
-    """The totals of a comparison; an invoice whose VAT or journal nothing shows is in neither column of that table.
+    """The totals of a comparison; an invoice whose VAT, rate or journal nothing shows is in no column of that table.
 
     One whose day nothing shows is in both on the day it bears.
     """
 
     def __init__(self, comparison: Comparison, unread: int) -> None:
         self._books = comparison.books
-        self._days, self._vat, self._journals = _Sides(), _Sides(), _Sides()
-        self._unseen = {"vat": 0, "journal": 0, "date": 0}
+        self._days, self._vat, self._rates, self._journals = _Sides(), _Sides(), _Sides(), _Sides()
+        self._unseen = {"vat": 0, "rate": 0, "journal": 0, "date": 0}
         self.shop_total = self.books_total = _ZERO
         for one, held in comparison.matched.pairs:
             self._pair(one, held)
         for other in comparison.explained:
             # It stands for no invoice that is planned: by the rates of its own day.
-            self._in_books(other.other, replace(other.one.rates(other.other, told=True), on=other.other.on, planned=()))
-        self.days, self.vat, self.journals = self._days.lines(), self._vat.lines(place), self._journals.lines()
+            by = Basis(other.other.on, other.one.rates(other.other, told=True).country)
+            self._in_books(other.other, by)
+        self.days, self.journals = self._days.lines(), self._journals.lines()
+        self.vat, self.rates = self._vat.lines(place), self._rates.lines(place)
         self.not_compared = NotCompared(**self._unseen, unread=unread)
 
     def _pair(self, one: Expected, held: Listed | None) -> None:
@@ -61,7 +62,7 @@ class Totals:
         if held:
             self.books_total += held.bedrag
             self._days.books[held.on.isoformat()] += held.bedrag
-        self._pair_vat(one, held)
+        self._pair_rates(one, held)
         self._pair_journal(one, held)
 
     def _day(self, one: Expected, held: Listed | None) -> date | None:
@@ -69,15 +70,19 @@ class Totals:
         self._unseen["date"] += how == "untold"
         return one.on if held is None or how == "other" else held.on
 
-    def _pair_vat(self, one: Expected, held: Listed | None) -> None:
-        shop, books = one.vat, self._books.vat(held, one.rates(held, told=True)) if held else {}
-        if shop is None or books is None:
-            self._unseen["vat"] += held is not None
-            return
-        for name, amount in shop.items():
-            self._vat.shop[name] += amount
-        for name, amount in books.items():
-            self._vat.books[name] += amount
+    def _pair_rates(self, one: Expected, held: Listed | None) -> None:
+        for what, sides, shop, in_books in (
+            ("vat", self._vat, one.vat, self._books.vat),
+            ("rate", self._rates, one.nets, self._books.nets),
+        ):
+            books = in_books(held, one.rates(held, told=True)) if held else {}
+            if shop is None or books is None:
+                self._unseen[what] += held is not None
+                continue
+            for name, amount in shop.items():
+                sides.shop[name] += amount
+            for name, amount in books.items():
+                sides.books[name] += amount
 
     def _pair_journal(self, one: Expected, held: Listed | None) -> None:
         if not one.total:
@@ -105,6 +110,8 @@ class Totals:
         self._days.books[held.on.isoformat()] += held.bedrag
         for name, amount in (self._books.vat(held, by) or {}).items():
             self._vat.books[name] += amount
+        for name, amount in (self._books.nets(held, by) or {}).items():
+            self._rates.books[name] += amount
         posted = self._books.posted.get(held.factuurnummer.casefold())
         for paid in posted.payments if posted else ():
             self._journals.books[str(paid.journal)] += paid.amount

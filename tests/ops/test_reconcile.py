@@ -47,11 +47,13 @@ def test_a_period_that_closes_is_exit_code_0(books: Books) -> None:
     assert (told["closes"], told["orders"], told["differences"]) == (True, 2, [])
     assert told["shop_total"] == told["books_total"] == total(*raws)
     assert [one["name"] for one in told["per_day"]] == [str(TODAY)]
-    assert all(one["closes"] for name in ("per_day", "per_vat", "per_journal") for one in told[name])
+    assert all(one["closes"] for name in ("per_day", "per_vat", "per_rate", "per_journal") for one in told[name])
     shown = compared(books)
     assert shown.code == 0
     assert f"Sluitend: 2 orders, shop EUR {total(*raws)}, books EUR {total(*raws)}." in shown.out
-    assert shown.out.count("sluitend") == sum(len(told[name]) for name in ("per_day", "per_vat", "per_journal"))
+    assert shown.out.count("sluitend") == sum(
+        len(told[name]) for name in ("per_day", "per_vat", "per_rate", "per_journal")
+    )
 
 
 def test_a_difference_is_exit_code_1_and_named_with_advice(books: Books) -> None:

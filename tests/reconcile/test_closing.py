@@ -21,6 +21,7 @@ _CLOSED = Reconciled(
     differences=(),
     days=(Line("2026-11-10", Decimal("121.00"), Decimal("121.00")),),
     vat=(Line("hoog 21%", Decimal("21.00"), Decimal("21.00")),),
+    rates=(Line("hoog 21%", Decimal("100.00"), Decimal("100.00")),),
     journals=(Line("1103", Decimal("121.00"), Decimal("121.00")),),
     not_compared=NotCompared(),
 )
@@ -29,7 +30,7 @@ _DIFFERS = (Line("1", Decimal("1.00"), Decimal("0.99")),)
 
 def _closes(done: Reconciled) -> bool:
     """Whether every total of a comparison does."""
-    lines = (*done.days, *done.vat, *done.journals)
+    lines = (*done.days, *done.vat, *done.rates, *done.journals)
     return done.shop_total == done.books_total and all(one.closes for one in lines)
 
 
@@ -67,13 +68,14 @@ def test_closing_takes_every_total() -> None:
         replace(_CLOSED, books_total=Decimal("120.99")),
         replace(_CLOSED, days=_DIFFERS),
         replace(_CLOSED, vat=_DIFFERS),
+        replace(_CLOSED, rates=_DIFFERS),
         replace(_CLOSED, journals=_DIFFERS),
     ):
         assert (open_.closes, open_.verdict) == (False, "niet sluitend")
         assert open_.as_json()["closes"] is False
 
 
-@pytest.mark.parametrize("name", ["vat", "journal", "unread", "date"])
+@pytest.mark.parametrize("name", ["vat", "rate", "journal", "unread", "date"])
 def test_what_was_not_compared_is_no_difference_but_said(name: str) -> None:
     """It closes, so far as it was compared."""
     done = replace(_CLOSED, not_compared=NotCompared(**{name: 1}))

@@ -72,7 +72,7 @@ def test_what_was_not_compared_is_kept_too(shop: Shop) -> None:
     assert done is not None
     assert done.not_compared.journal == 1
     assert (done.closes, done.verdict) == (True, "sluitend voor zover vergeleken")
-    assert done.as_json()["not_compared"] == {"vat": 0, "journal": 1, "unread": 0, "date": 0}
+    assert done.as_json()["not_compared"] == {"vat": 0, "journal": 1, "unread": 0, "date": 0, "rate": 0}
     assert nightly.latest(shop.stage.table, shop.connected.id) == done
 
 
@@ -80,7 +80,7 @@ def test_totals_that_do_not_close_are_kept_as_such(shop: Shop) -> None:
     """Also where no order differs."""
     day = YESTERDAY
     one, other = Decimal("1.00"), Decimal("1.01")
-    done = Reconciled(day, day, 1, one, other, (), (), (), (), NotCompared())
+    done = Reconciled(day, day, 1, one, other, (), (), (), (), (), NotCompared())
     kept = nightly.keep(shop.stage.table, shop.connected.connection, done)
     assert (kept.count, kept.closes, kept.verdict) == (0, False, "niet sluitend")
     assert nightly.latest(shop.stage.table, shop.connected.id) == kept

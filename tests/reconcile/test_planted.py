@@ -48,7 +48,7 @@ def test_a_set_of_every_kind_closes(shop: Shop) -> None:
     assert done.differences == ()
     assert done.orders == 10
     assert done.shop_total == done.books_total
-    assert all(one.closes for one in (*done.days, *done.vat, *done.journals))
+    assert all(one.closes for one in (*done.days, *done.vat, *done.rates, *done.journals))
     assert {one.name for one in done.vat} == {"hoog 21%", "laag 9%", "DE 19%"}
     assert done.verdict == "sluitend"
 

@@ -209,6 +209,10 @@ def test_what_is_taken_back_goes_off_its_own_rate(shop: Shop) -> None:
     done = shop.compared()
     assert [one.kind for one in done.differences] == ["double"]
     assert _lines(done) == [("DE 19%", "19.00", "38.00"), ("DE 7%", "0.00", "7.00")]
+    assert [(one.name, str(one.shop), str(one.books)) for one in done.rates] == [
+        ("DE 19%", "100.00", "200.00"),
+        ("DE 7%", "0.00", "100.00"),
+    ]
 
 
 @pytest.mark.usefixtures("lenient")

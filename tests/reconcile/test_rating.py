@@ -6,14 +6,17 @@ from decimal import Decimal
 
 import pytest
 
+from koppeling.booking import oss
 from koppeling.booking.rated import Rated
 from koppeling.rating import Basis, Rates, Standing
 from koppeling.snelstart.listing import FOREIGN
-from tests.booking.world import chart
+from koppeling.snelstart.models import Grootboek
+from tests.booking.world import ACCOUNTS as CHOSEN
+from tests.booking.world import chart, profile
 
 ON = date(2026, 11, 23)
 ACCOUNTS = chart(oss=True)
-RATES = Rates.of(ACCOUNTS)
+RATES = Rates.of(ACCOUNTS, profile())
 SR, RRH, PR = "gb-8320", "gb-8321", "gb-8323"
 GERMAN = (
     Rated("DE", Decimal(19), Decimal("100.00"), Decimal("19.00")),
@@ -96,3 +99,81 @@ def test_a_kind_of_no_or_several_percentages_stands_without_one() -> None:
     )
     assert _vat(Basis(ON, "", two), {}, VerkopenOverig="1.80") == {"overig 5%": "0.50", "overig 13%": "1.30"}
     assert _vat(Basis(ON, "", two), {}, VerkopenOverig="1.79") == {"overig": "1.79"}
+
+
+def _nets(by: Basis, rates: Rates = RATES, **accounts: str) -> dict[str, str] | None:
+    """By name, of an invoice on these accounts by number (g8200)."""
+    nets = {f"gb-{number[1:]}": Decimal(amount) for number, amount in accounts.items()}
+    found = rates.nets(Standing({}, nets), by)
+    return None if found is None else {name: str(amount) for name, amount in found.items()}
+
+
+def _account(**fields: object) -> Rates:
+    """With one more account, 9000, of no function that says anything."""
+    account = Grootboek.read({"id": "gb-9000", "nummer": 9000, "grootboekfunctie": "Diversen"} | fields)
+    return Rates(ACCOUNTS, {**RATES.accounts, "gb-9000": account}, RATES.gift_cards)
+
+
+TOLD: list[tuple[dict[str, object], dict[str, str] | None]] = [
+    ({"btwSoort": ["Laag"]}, {"laag 9%": "1.00"}),
+    ({"btwSoort": ["Hoog"], "rekeningCode": "WinstEnVerlies"}, {"hoog 21%": "1.00"}),
+    ({"btwSoort": ["Overig"]}, {"overig 5,5%": "1.00"}),
+    ({"btwSoort": ["Geen"], "rekeningCode": "WinstEnVerlies"}, None),
+    ({"btwSoort": ["Hoog", "Laag"]}, None),
+    ({"btwSoort": []}, None),
+    ({"btwSoort": ["Geen"], "rekeningCode": "Balans"}, {}),
+    ({"btwSoort": ["Geen"], "grootboekfunctie": "VerkopenBtwVrij"}, {"nul 0%": "1.00"}),
+    ({"btwSoort": ["Geen"], "grootboekfunctie": "VerkopenExportBuitenEU"}, {"export 0%": "1.00"}),
+    ({"btwSoort": ["Geen"], "grootboekfunctie": oss.FUNCTION, "vatRateCode": "RRH"}, {"DE 7%": "1.00"}),
+    ({"btwSoort": ["Geen"], "grootboekfunctie": oss.FUNCTION, "vatRateCode": "SRR"}, {"DE SRR": "1.00"}),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), TOLD)
+def test_an_account_tells_a_rate_by_its_function_or_its_only_kind(
+    fields: dict[str, object], expected: dict[str, str] | None
+) -> None:
+    """Or that it is no turnover; Geen alone tells nothing."""
+    assert _nets(Basis(ON, "DE"), _account(**fields), g9000="1.00") == expected
+
+
+def test_an_account_nobody_knows_tells_nothing() -> None:
+    """It was removed since, or stands twice under one number."""
+    assert _nets(Basis(ON), g7777="1.00") is None
+
+
+def test_on_the_planned_accounts_it_is_as_planned() -> None:
+    """Whatever they tell; a cent elsewhere and they are asked."""
+    one = Rated("nul", Decimal(0), Decimal("5.00"), Decimal(0))
+    by = Basis(ON, "", (one,), {"gb-9000": Decimal("5.00")})
+    assert _nets(by, g9000="5.00") == {"nul 0%": "5.00"}
+    assert _nets(by, g9000="4.99") is None
+    assert _nets(by, g8240="5.00") == {"nul 0%": "5.00"}
+    assert _nets(by, g8310="5.00") == {"export 0%": "5.00"}
+
+
+def test_of_an_unknown_country_no_turnover_is_named() -> None:
+    """Also where it stands on the planned accounts."""
+    accounts = {"gb-8320": Decimal("100.00"), "gb-8321": Decimal("100.00")}
+    by = Basis(ON, "", GERMAN, accounts)
+    assert _nets(by, g8320="100.00", g8321="100.00") == {"buitenland": "200.00"}
+    assert _nets(by, g8320="200.00") == {"buitenland": "200.00"}
+
+
+def test_gift_cards_have_an_account_of_their_own_or_none() -> None:
+    """One that the profile uses for something else besides tells by its function."""
+    own = Rates.of(ACCOUNTS, profile(accounts=CHOSEN.model_copy(update={"gift_cards": 4305})))
+    assert _nets(Basis(ON), own, g4305="-5.00", g8200="10.00") == {"hoog 21%": "10.00"}
+    assert _nets(Basis(ON), g4305="-5.00", g8200="10.00") is None
+    both = Rates.of(ACCOUNTS, profile(accounts=CHOSEN.model_copy(update={"gift_cards": 8240})))
+    assert _nets(Basis(ON), both, g8240="5.00") == {"nul 0%": "5.00"}
+
+
+def test_a_voucher_explains_its_own_amount_and_no_other() -> None:
+    """Off turnover by the profile of then; any other amount, or two that are off, is a difference."""
+    one = Rated("hoog", Decimal(21), Decimal("100.00"), Decimal("21.00"))
+    by = Basis(ON, "", (one,), {"gb-8200": Decimal("100.00")}, Decimal("21.00"))
+    assert _nets(by, g8200="100.00", g8240="-21.00") == {"hoog 21%": "100.00"}
+    assert _nets(by, g8200="100.00", g8240="-20.99") == {"hoog 21%": "100.00", "nul 0%": "-20.99"}
+    assert _nets(by, g8200="99.00", g8240="-21.00") == {"hoog 21%": "99.00", "nul 0%": "-21.00"}
+    assert _nets(by, g8200="79.00") == {"hoog 21%": "79.00"}

@@ -42,6 +42,10 @@ def report(
             Line("hoog 21%", Decimal("21.00"), Decimal("20.00" if differs else "21.00")),
             Line("DE 19%", Decimal("-1.90"), Decimal("-1.90")),
         ),
+        rates=(
+            Line("hoog 21%", Decimal("100.00"), Decimal("100.00")),
+            Line("eu 0%", Decimal("-10.00"), Decimal("-10.00")),
+        ),
         journals=(Line("1103", total, total),),
         not_compared=NotCompared(vat=unseen),
     )
@@ -67,6 +71,7 @@ def nothing(start: date = START) -> Report:
         differences=(),
         days=(),
         vat=(),
+        rates=(),
         journals=(),
         not_compared=NotCompared(),
     )

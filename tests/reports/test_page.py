@@ -11,7 +11,7 @@ import pytest
 
 from koppeling.booking.countries import NAMES
 from koppeling.catalogue import euro
-from koppeling.compared import DifferenceKind, Line
+from koppeling.compared import DifferenceKind, Line, NotCompared
 from ops.report import dutch, page
 from tests.reports.reading_back import Page
 from tests.reports.samples import nothing, report, sale
@@ -109,7 +109,7 @@ def test_a_verdict_stands_at_the_top() -> None:
     assert "goed" not in partly.by_id("oordeel").attributes["class"].split()
     assert "Geen verschillen in wat is vergeleken" in partly.root.text
     assert "tot op de cent" not in partly.root.text
-    assert "btw van 3" in partly.root.text
+    assert "btw van 3, het tarief van de omzet van 0," in partly.root.text
     closed = Page(page.render(report(2, differs=False, unseen=0)))
     assert closed.by_id("oordeel").text.split()[:2] == ["✓", "Sluitend"]
     assert "voor zover" not in closed.root.text
@@ -206,6 +206,32 @@ def test_vat_of_many_countries_is_still_read() -> None:
     assert len(rest) == 14
     assert drawn.count(euro(sum((line.shop for line in rest), Decimal(0)))) == 2
     assert float(svg.attributes["height"].removesuffix("pt")) < 540
+
+
+def test_turnover_stands_below_the_vat_also_without_any() -> None:
+    """What has no VAT is in no table of VAT; where a rate could not be told it is said."""
+    read = Page(html("a month"))
+    rows = read.rows("omzet-per-tarief", "data-naam")
+    assert {name: cells[:3] for name, cells in rows.items()} == {
+        "hoog 21%": ["Hoog tarief (21%)", "€ 100,00", "€ 100,00"],
+        "eu 0%": ["Binnen de EU, btw verlegd (0%)", "€ -10,00", "€ -10,00"],
+    }
+    ids = read.ids()
+    assert ids.index("per-tarief") < ids.index("omzet-per-tarief") < ids.index("per-dagboek")
+    made = report(2, differs=False, unseen=0)
+    names = ("nul 0%", "export 0%", "DE 19%", "buitenland")
+    lines = tuple(Line(name, Decimal("1.00"), Decimal("1.00")) for name in names)
+    done = replace(made.done, vat=(), rates=lines, not_compared=NotCompared(rate=2))
+    read = Page(page.render(replace(made, done=done, vat=())))
+    assert [cells[0] for cells in read.rows("omzet-per-tarief", "data-naam").values()] == [
+        "Nultarief, vrijgesteld of KOR (0%)",
+        "Uitvoer buiten de EU (0%)",
+        "Duitsland 19%",
+        "Ander EU-land (tarief onbekend)",
+    ]
+    assert "Er is in deze periode geen btw berekend." in read.root.text
+    assert "Van 2 facturen was niet na te lezen onder welk tarief" in read.root.text
+    assert "het tarief van de omzet van 2," in read.root.text
 
 
 def test_fifteen_rates_are_all_drawn() -> None:

@@ -25,6 +25,7 @@ from tests.undo.hand import history, imported
 
 FOREIGN_VAT, OSS = 1520, "InstallatieTeleverkoopBinnenEUgeen"
 RATES = {"VerkopenHoog": "hoog 21%", "VerkopenLaag": "laag 9%"}
+ACCOUNTS = {8200: "hoog 21%", 8210: "laag 9%", 8300: "eu 0%", 8310: "export 0%", 8320: "DE 19%"}
 TODAY = datetime.now(AMSTERDAM).date()
 FIRST = TODAY - timedelta(days=5)
 ZERO = Decimal(0)
@@ -104,6 +105,7 @@ def test_amounts_are_those_of_the_books(planted: Planted) -> None:
     invoices = planted.winkel.stage.ledger(planted.winkel.connected)["invoices"]
     days: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     vat: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    turnover: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     journals: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     for invoice in invoices:
         if invoice["factuurdatum"][:10] < FIRST.isoformat():
@@ -114,11 +116,14 @@ def test_amounts_are_those_of_the_books(planted: Planted) -> None:
         for regel in invoice["regels"]:
             if regel["grootboek"] == FOREIGN_VAT:
                 vat["DE 19%"] += Decimal(regel["bedrag"])
+            else:
+                turnover[ACCOUNTS[regel["grootboek"]]] += Decimal(regel["bedrag"])
         for one in invoice["betalingen"]:
             journals[str(one["dagboek"])] += Decimal(one["bedrag"])
     read = planted.page
     assert {name: amount(cells[4]) for name, cells in read.rows("per-dag", "data-dag").items()} == days
     assert {name: amount(cells[2]) for name, cells in read.rows("per-tarief", "data-naam").items()} == vat
+    assert {name: amount(cells[2]) for name, cells in read.rows("omzet-per-tarief", "data-naam").items()} == turnover
     assert {name: amount(cells[2]) for name, cells in read.rows("per-dagboek", "data-naam").items()} == journals
     assert amount(read.by_id("totaal-snelstart").text) == sum(days.values())
     assert amount(read.by_id("totaal-webwinkel").text) == sum(days.values()) + Decimal("60.50")

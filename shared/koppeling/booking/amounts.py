@@ -31,7 +31,10 @@ _NAMES: Final[dict[Category, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One order line's share at one rate. `gross` is what the customer paid, in cents; the exact ones are not."""
+    """One order line's share at one rate. `gross` is what the customer paid, in cents; the exact ones are not.
+
+    `voucher`: whether the line is about a gift card or store credit, whatever its category.
+    """
 
     description: str
     category: Category
@@ -39,6 +42,7 @@ class Part:
     gross: Decimal
     exact_gross: Decimal
     exact_net: Decimal
+    voucher: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +160,10 @@ def _parts(line: OrderLine, *, vouchers_are_discounts: bool) -> list[Part]:
     for price in line.prices:
         gross, exact_gross, exact_net = _figures(price)
         category = _category(line.type)
-        if is_voucher(line):
+        voucher = is_voucher(line)
+        if voucher:
             category = _voucher(gross, price.rate, vouchers_are_discounts=vouchers_are_discounts)
-        parts.append(Part(_description(line, category), category, price.rate, gross, exact_gross, exact_net))
+        parts.append(Part(_description(line, category), category, price.rate, gross, exact_gross, exact_net, voucher))
     return parts
 
 

@@ -47,7 +47,8 @@ class Plan:
     credit. `regime` and `country` (where the goods go, two capitals) say under which VAT rules it was planned;
     `vat_number` is what the customer must carry in SnelStart for this booking to be right, else None. `past_rates` are
     the percentages of the supply's own day that no longer hold on `factuurdatum`: SnelStart may refuse them.
-    `rated` is what it comes to per rate of that day, `supplied_on`; it is told to nobody but a comparison.
+    `rated` is what it comes to per rate of that day, `supplied_on`, and `redeemed` what of it vouchers without VAT paid
+    or took off, without a sign; for a comparison.
     """
 
     factuurnummer: str
@@ -65,6 +66,7 @@ class Plan:
     vat_number: str | None = None
     past_rates: tuple[Decimal, ...] = ()
     rated: tuple[Rated, ...] = ()
+    redeemed: Decimal = Decimal(0)
     supplied_on: date = date.min
 
 
@@ -142,6 +144,7 @@ def draw_up(order: Order, heading: Heading, profile: Profile, chart: Chart) -> P
         vat_number=regime.vat_number,
         past_rates=past,
         rated=postings.rated,
+        redeemed=postings.redeemed,
         supplied_on=vat_day,
     )
 

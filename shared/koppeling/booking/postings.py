@@ -40,11 +40,15 @@ class BtwRegel:
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """The lines and the VAT of an invoice; together its total. `rated`: the same per rate, without gift cards."""
+    """The lines and the VAT of an invoice; together its total. `rated`: the same per rate, without gift cards.
+
+    `redeemed`: what was paid with vouchers without VAT, or what they took off, as the profile says; never negative.
+    """
 
     regels: tuple[Regel, ...]
     btw: tuple[BtwRegel, ...]
     rated: tuple[Rated, ...]
+    redeemed: Decimal
 
 
 def post(figures: Amounts, regime: Regime, day: date, profile: Profile, chart: Chart) -> Postings:
@@ -62,10 +66,10 @@ class _Posting:
 
     def post(self) -> Postings:
         if self.regime.name == "oss":
-            return Postings((*self._lines({}), *self._foreign_vat()), (), self._rated({}))
+            return Postings((*self._lines({}), *self._foreign_vat()), (), self._rated({}), self._redeemed())
         kinds = self._kinds()
         btw = tuple(BtwRegel(DOCUMENT[kinds[rate]], amount) for rate, amount in self.figures.vat)
-        return Postings(self._lines(kinds), btw, self._rated(kinds))
+        return Postings(self._lines(kinds), btw, self._rated(kinds), self._redeemed())
 
     def _rated(self, kinds: Mapping[Decimal, LineKind]) -> tuple[Rated, ...]:
         nets: dict[Decimal, Decimal] = {}
@@ -78,6 +82,10 @@ class _Posting:
             for rate in dict.fromkeys((*vat, *nets))
         ]
         return tuple(one for one in made if one.net or one.vat)
+
+    def _redeemed(self) -> Decimal:
+        vouchers = (net for part, net in self.figures.nets if part.voucher and not part.rate)
+        return sum((-net for net in vouchers if net < 0), Decimal(0))
 
     def _rate_of(self, kind: LineKind) -> str:
         match self.regime.name:

@@ -19,6 +19,7 @@ WITHIN_EU, EXPORT = "eu", "export"
 ABROAD: Final = "buitenland"
 """What is of another country, where nothing tells of which."""
 
+_SAID: Final = {"nul": "zonder btw", WITHIN_EU: "binnen de EU", EXPORT: "buiten de EU"}
 _FIRST: Final = (*DUTCH.values(), WITHIN_EU, EXPORT)
 _PERCENTAGE: Final = re.compile(r"([0-9]+(?:,[0-9]+)?)%")
 
@@ -60,12 +61,13 @@ def place(name: str) -> tuple[int, str, Decimal, str]:
 
 
 def spoken(name: str) -> str:
-    """For people, behind an amount: hoog (21%), Duitsland 19%."""
+    """For people, behind an amount: hoog (21%), binnen de EU (0%), Duitsland 19%."""
     of, _, rest = name.partition(" ")
     if of == ABROAD:
         return "van een ander EU-land"
     if of in _FIRST:
-        return f"{of} ({rest})" if rest else of
+        said = _SAID.get(of, of)
+        return f"{said} ({rest})" if rest else said
     country = NAMES.get(of, of)
     return f"{country} {rest}" if not rest or _PERCENTAGE.fullmatch(rest) else f"{country} (tariefcode {rest})"
 
