@@ -94,7 +94,8 @@ def _off(draw: st.DrawFn, shares: list[LinePrice], rate: Decimal | None = None) 
     return Decimal(draw(st.integers(min_value=-lines, max_value=lines)) if rate is None or rate else 0) / 100
 
 
-def _planned(given_order: Order, case: Case) -> Plan | None:
+def planned_or_refused(given_order: Order, case: Case) -> Plan | None:
+    """Its plan, None where it is refused for a reason that these orders may have."""
     try:
         return plan(given_order, PROFILE, case.administration)
     except Refused as refused:
@@ -136,7 +137,7 @@ def test_to_the_cent(name: str, data: st.DataObject) -> None:
     """Lines plus VAT are the total, VAT per rate is the shop's, and a credit is exactly the sale's opposite."""
     case = CASES[name]
     given_order = data.draw(orders(case))
-    planned = _planned(given_order, case)
+    planned = planned_or_refused(given_order, case)
     if planned is None:
         return
     assert planned.regime == case.regime
@@ -177,7 +178,7 @@ def test_an_order_of_nothing(goods: list[tuple[int, str]], rate: str) -> None:
     if isinstance(decide(given_order, PROFILE, STATUSES), Skip):
         assert all(abs(amount) <= Decimal("0.01") * len(shares) for amount in stated.values())
         return
-    planned = _planned(given_order, CASES["domestic"])
+    planned = planned_or_refused(given_order, CASES["domestic"])
     assert planned is not None
     assert sum(_amounts(planned), Decimal(0)) == planned.total == 0
     assert sorted(each.bedrag for each in planned.btw) == sorted(amount for amount in stated.values() if amount)
