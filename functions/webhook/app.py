@@ -231,7 +231,10 @@ def _read(connection_id: str, held: Credentials | None, now: float) -> Credentia
             Key={"pk": {"S": f"CONNECTION#{connection_id}"}, "sk": {"S": "CONNECTION"}},
             ProjectionExpression="sealed_webhook",
             ConsistentRead=True,
+            ReturnConsumedCapacity="TOTAL",
         )
+        # Without it this is no answer: botocore makes an empty one of what is no JSON.
+        found["ConsumedCapacity"]
         sealed = found.get("Item", {}).get("sealed_webhook", {}).get("B", b"")
         if held is not None and held.sealed == sealed:
             return replace(held, read_at=now)

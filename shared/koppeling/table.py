@@ -59,7 +59,10 @@ class Table:
 
     def get(self, key: Key) -> Row | None:
         """The row, read consistently, or None."""
-        answer = self._call("get_item", Key=key.wire(), ConsistentRead=True)
+        # What it cost is asked for because botocore makes an empty answer of one that is no JSON, and without a row
+        # there is nothing else in it.
+        answer = self._call("get_item", Key=key.wire(), ConsistentRead=True, ReturnConsumedCapacity="TOTAL")
+        _part(answer, "ConsumedCapacity")
         return read_row(answer["Item"]) if "Item" in answer else None
 
     def put(self, row: Row, *, condition: str | None = None) -> None:

@@ -63,6 +63,10 @@ class Post:
 
     def announce(self, number: str, tap: Tap | None = None) -> bool:
         """The shop's webhook about this order; whether it was told 202."""
+        return self.told(number, tap).get("statusCode") == _ACCEPTED
+
+    def told(self, number: str, tap: Tap | None = None) -> dict[str, object]:
+        """What the shop's webhook about this order is told; nothing when we died."""
         told: dict[str, object] = {}
         event = {
             "pathParameters": {"connection_id": self.connected.id},
@@ -71,7 +75,7 @@ class Post:
             "body": json.dumps({"order_number": number}),
         }
         alive = self.taps.run(tap or Tap(free), lambda: told.update(app.handler(event, None)))
-        return alive and told["statusCode"] == _ACCEPTED
+        return told if alive else {}
 
     def poll(self, tap: Tap | None = None) -> bool:
         """One poll of the shop; False when it failed or died."""
