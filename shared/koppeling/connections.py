@@ -21,6 +21,8 @@ REMOVED = "REMOVED"
 _BESIDE, _TWIN = "beside_", "twin_"
 _ROWS = 100
 _TRIES = 5
+_NAMED = 40
+"""Neighbours in one write: DynamoDB takes an expression of 4 kB, in which each is named three times."""
 
 Stored = Literal[
     "profile",
@@ -219,9 +221,10 @@ class Connections:
     def beside_others(self, connection_id: str, beside: Mapping[str, str], twins: Mapping[str, str]) -> None:
         """Remember of a connection that it has this company, from when each; what it has already stays."""
         with suppress(ConditionFailed):
-            self._table.update(
-                _key(connection_id), {}, keep=_company(beside, twins), condition="attribute_exists(#sealed_credentials)"
-            )
+            for some in batched(_company(beside, twins).items(), _NAMED, strict=False):
+                self._table.update(
+                    _key(connection_id), {}, keep=dict(some), condition="attribute_exists(#sealed_credentials)"
+                )
 
     def parted(self, connection: Connection, gone: str, *, twin: bool) -> None:
         """Forget of a connection that this one was beside it; `twin`: also that it was of the same shop."""
