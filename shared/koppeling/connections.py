@@ -144,8 +144,11 @@ def _company(beside: Mapping[str, str], twins: Mapping[str, str]) -> dict[str, s
     return named | {f"{_TWIN}{one}": since for one, since in twins.items()}
 
 
-def _named(row: Mapping[str, object], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix): str(since) for name, since in row.items() if name.startswith(prefix)}
+def _named(row: Mapping[str, object], prefix: str, former: str) -> dict[str, str]:
+    """`former`: one moment for all, as rows were written before; of nobody by name, so that it stays for good."""
+    each = {name.removeprefix(prefix): str(at) for name, at in row.items() if name.startswith(prefix)}
+    each.pop(former.removeprefix(prefix), None)
+    return {"": str(row[former]), **each} if row.get(former) else each
 
 
 def _listed(statuses: Iterable[OrderStatus]) -> list[Row]:
@@ -184,8 +187,8 @@ def _read(row: Mapping[str, object]) -> Connection:
         profile_problems=tuple(str(problem) for problem in problems) if isinstance(problems, list) else (),
         profile_checked_at=str(stored.get("profile_checked_at") or ""),
         activated_by=str(stored.get("activated_by") or ""),
-        beside_since=_named(stored, _BESIDE),
-        twins_since=_named(stored, _TWIN),
+        beside_since=_named(stored, _BESIDE, "shared_since"),
+        twins_since=_named(stored, _TWIN, "twin_since"),
     )
 
 

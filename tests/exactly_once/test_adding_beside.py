@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from koppeling import aws, clock
-from koppeling.connections import Connections
+from koppeling.connections import Connections, partition
+from koppeling.table import Key
 from tests.exactly_once.rig import Connected, Stage
 
 _LONGEST_EXPRESSION = 4096
@@ -41,3 +45,23 @@ def test_hundreds_of_neighbours_and_twins_are_remembered_in_writes_that_dynamodb
     assert found is not None
     assert (found.beside_since, found.twins_since) == (many, many)
     assert max(lengths) <= _LONGEST_EXPRESSION
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_a_row_of_before_each_neighbour_had_an_attribute_of_its_own_is_not_taken_for_alone(
+    stage: Stage, connected: Connected, *, long: bool
+) -> None:
+    """One moment for all of them, empty for none: where there was company there still is, where it comes it counts."""
+    since = clock.iso(clock.now()) if long else ""
+    key, known = Key(partition(connected.id), "CONNECTION"), Connections(stage.table)
+    stage.table.update(key, {"shared_since": since, "twin_since": since})
+    before = known.get(connected.id)
+    assert before is not None
+    assert (before.shared_since, before.twin_since) == (since, since)
+    came = clock.iso(clock.now() + timedelta(seconds=1))
+    known.beside_others(connected.id, {"another": came}, {"another": came})
+    now = known.get(connected.id)
+    assert now is not None
+    assert (now.shared_since, now.twin_since) == (since or came, since or came)
+    known.parted(connected.connection, "another", twin=True)
+    assert known.get(connected.id) == before
