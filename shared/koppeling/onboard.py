@@ -100,10 +100,11 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
             place.meter.owe(asked.made)
             place.charts.keep(chart)
             Directory(table, connection_id, credentials, place.snelstart).read_whole()
-        # Once more: reading thousands of customers takes minutes.
-        warnings = twice(known, connection)
+        # Once more: reading thousands of customers takes minutes. And once it is there, for one added at that moment.
+        twice(known, connection)
         connection = neighbours.tell(known, connection)
         stored(known, connection)
+        warnings = twice(known, connection)
         connection = neighbours.tell(known, connection)
     except Failure:
         # Whole or not at all: what is left to do is to add it again.

@@ -1,19 +1,46 @@
 """A connection that is added beside others: many of them, at the same moment, or just after one was removed."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from koppeling import aws, clock
+from koppeling import aws, clock, onboard
 from koppeling.connections import Connections, partition
+from koppeling.failures import Refused
 from koppeling.table import Key
-from tests.exactly_once.rig import Connected, Stage
+from tests.exactly_once.rig import PROFILE, Connected, Stage
 
 _LONGEST_EXPRESSION = 4096
 """Bytes; DynamoDB refuses more. docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A shop and an administration that nobody connected yet."""
+
+    stage: Stage
+    shop: str
+    koppelsleutel: str
+
+    def add(self, profile: str = PROFILE) -> onboard.Added:
+        """As `koppeling add` does."""
+        return onboard.add(self.stage.table, self.shop, self.shop, self.koppelsleutel, profile)
+
+
+@pytest.fixture
+def wanted(stage: Stage) -> Iterator[_Wanted]:
+    """Of this test alone; what it connected is taken away."""
+    shop = f"winkel-{uuid.uuid4().hex[:12]}"
+    stage.shop.tell("stores", {"token": shop, "name": shop, "primary_domain": f"{shop}.example.nl"})
+    yield _Wanted(stage, shop, stage.books.tell("administrations", {"naam": shop})["koppelsleutel"])
+    known = Connections(stage.table)
+    for one in list(known.all_ids()):
+        known.remove(one)
 
 
 @contextmanager
@@ -25,6 +52,20 @@ def _at(event: str, run: Callable[..., object]) -> Iterator[None]:
         yield
     finally:
         events.unregister(event, run, f"beside-{event}")
+
+
+@contextmanager
+def _once(event: str, run: Callable[[], object]) -> Iterator[None]:
+    happened: list[bool] = []
+
+    def first(**_: object) -> None:
+        if not happened:
+            happened.append(True)
+            run()
+
+    with _at(event, first):
+        yield
+    assert happened, f"no {event}"
 
 
 def test_hundreds_of_neighbours_and_twins_are_remembered_in_writes_that_dynamodb_takes(
@@ -65,3 +106,24 @@ def test_a_row_of_before_each_neighbour_had_an_attribute_of_its_own_is_not_taken
     assert (now.shared_since, now.twin_since) == (since or came, since or came)
     known.parted(connected.connection, "another", twin=True)
     assert known.get(connected.id) == before
+
+
+def test_of_two_added_at_once_under_two_forms_of_numbers_not_both_stay(wanted: _Wanted) -> None:
+    """Each looked before the other was there: every order of the shop would be booked twice."""
+    other: list[str] = []
+
+    def comes() -> None:
+        other.append(wanted.add(PROFILE.replace("MWW", "WEB")).connection.id)
+
+    with _once("before-send.dynamodb.TransactWriteItems", comes), pytest.raises(Refused) as raised:
+        wanted.add()
+    assert raised.value.reason.code == "number-two-forms"
+    assert list(Connections(wanted.stage.table).all_ids()) == other
+
+
+def test_of_two_added_at_once_under_one_form_the_last_is_told_of_the_first(wanted: _Wanted) -> None:
+    """It is allowed, and may be a mistake."""
+    other: list[str] = []
+    with _once("before-send.dynamodb.TransactWriteItems", lambda: other.append(wanted.add().connection.id)):
+        [told] = wanted.add().warnings
+    assert other[0] in told
