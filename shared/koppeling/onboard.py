@@ -106,9 +106,10 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
         stored(known, connection)
         warnings = twice(known, connection)
         connection = neighbours.tell(known, connection)
-    except Failure:
-        # Whole or not at all: what is left to do is to add it again.
-        known.remove(connection_id, booked=False)
+    except Failure as failure:
+        # Whole or not at all: what is left to do is to add it again. Where it was there, a poll may have booked; beside
+        # another of its shop under another form, that one's counts.
+        known.remove(connection_id, booked=not isinstance(failure, Refused))
         raise
     return Added(connection, webhook, warnings)
 

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from koppeling import aws, clock, onboard
 from koppeling.connections import Connections, partition
-from koppeling.failures import Refused
+from koppeling.failures import Refused, Unavailable
 from koppeling.table import Key
 from tests.exactly_once.rig import PROFILE, Connected, Stage
 
@@ -127,3 +128,29 @@ def test_of_two_added_at_once_under_one_form_the_last_is_told_of_the_first(wante
     with _once("before-send.dynamodb.TransactWriteItems", lambda: other.append(wanted.add().connection.id)):
         [told] = wanted.add().warnings
     assert other[0] in told
+
+
+def test_one_that_was_there_for_a_moment_before_adding_failed_leaves_its_form_of_numbers(wanted: _Wanted) -> None:
+    """A poll may have booked in that moment: added again under another form, those orders would be booked twice."""
+    stored: list[bool] = []
+
+    def after(**_: object) -> None:
+        stored.append(True)
+
+    def fails(**_: object) -> None:
+        # The first read of the list after it was stored, and all that tries it again.
+        if stored and len(stored) < 2:
+            stored.append(True)
+            raise NoCredentialsError
+
+    with (
+        _at("after-call.dynamodb.TransactWriteItems", after),
+        _at("before-send.dynamodb.Query", fails),
+        pytest.raises(Unavailable),
+    ):
+        wanted.add()
+    assert list(Connections(wanted.stage.table).all_ids()) == []
+    with pytest.raises(Refused) as raised:
+        wanted.add(PROFILE.replace("MWW", "WEB"))
+    assert raised.value.reason.code == "number-two-forms"
+    assert wanted.add().connection.id
