@@ -205,6 +205,8 @@ def _complete(
         *("profile", "profile_problems", "profile_checked_at", "administration"),
         *("sealed_credentials", "activated_by", "status", "paused"),
     )
+    # Once more: reading thousands of customers takes minutes.
+    onboard.twice(Connections(table), taken)
     Connections(table).renew(taken, before, *changed)
     _go_on(table, taken)
 

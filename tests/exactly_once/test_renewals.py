@@ -15,7 +15,7 @@ from koppeling.messages import ActivationMessage
 from koppeling.table import Key, Table
 from sandbox.world import PARTNER_TOKEN, SUBSCRIPTION_KEY
 from tests.exactly_once.crashes import meanwhile
-from tests.exactly_once.rig import AMSTERDAM, Connected, Stage, environment
+from tests.exactly_once.rig import AMSTERDAM, PROFILE, Connected, Stage, environment
 
 _TOKEN = "/b2b/token"
 _COMPANY = "/companyInfo"
@@ -181,6 +181,33 @@ def test_a_shop_that_is_approved_into_an_administration_tells_the_one_there(stag
     approved = Connected(added.connection, shop, connected.administration)
     assert "" < _now(stage, connected).shared_since == _now(stage, approved).shared_since
     stage.disconnect(approved)
+
+
+@pytest.mark.usefixtures("with_links")
+def test_a_shop_that_was_added_under_another_form_while_its_approval_is_carried_out_is_not_connected_twice(
+    stage: Stage,
+) -> None:
+    """Reading the customers takes a while; looked at before that alone, every order would be booked twice."""
+    shop = f"winkel-{secrets.token_hex(4)}"
+    stage.shop.tell("stores", {"token": shop, "name": shop, "primary_domain": f"{shop}.example.nl"})
+    key = stage.books.tell("administrations", {"naam": shop})["koppelsleutel"]
+    pending = linking.begin(stage.table, shop, shop, PROFILE)[0].connection
+    added: list[Connection] = []
+
+    def add() -> None:
+        added.append(onboard.add(stage.table, shop, shop, key, PROFILE.replace("MWW", "WEB")).connection)
+
+    message = _told(stage, pending.id, "Create", key)
+    with meanwhile("/relaties", add):
+        _carried_out(stage, message)
+    row = stage.table.get(Key(connections.partition(pending.id), f"ACTIVATION#{message.activation}"))
+    assert row is not None
+    assert (row["state"], row["reason"]["code"]) == ("refused", "number-two-forms")
+    found = Connections(stage.table).get(pending.id)
+    assert found is not None
+    assert found.pending
+    for one in (pending, *added):
+        Connections(stage.table).remove(one.id)
 
 
 def test_a_paid_order_announced_during_a_pause_is_looked_at_after_it(stage: Stage, connected: Connected) -> None:
