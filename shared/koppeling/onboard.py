@@ -265,10 +265,6 @@ def twice(known: Connections, new: Connection) -> tuple[str, ...]:
     Also when the other one is gone, unless this one begins with orders from after that. What is allowed and may yet
     come unexpected is told, in Dutch.
     """
-    for form, removed_on in known.forms_before(new):
-        start = new.profile.begins
-        if form != new.profile.invoice_number and (start is None or start <= removed_on):
-            raise Refused(catalogue.reason("number-two-forms"))
     told = []
     for other in known.beside(new):
         same_form = other.profile.invoice_number == new.profile.invoice_number
@@ -282,4 +278,9 @@ def twice(known: Connections, new: Connection) -> tuple[str, ...]:
                 f" ({new.profile.invoice_number}). Een bestelling met een nummer dat die winkel al heeft geboekt, wordt"
                 " geweigerd: geef deze winkel een eigen vorm (invoice_number)."
             )
+    # After who is there: one that is removed meanwhile leaves its form first.
+    for form, removed_on in known.forms_before(new):
+        start = new.profile.begins
+        if form != new.profile.invoice_number and (start is None or start <= removed_on):
+            raise Refused(catalogue.reason("number-two-forms"))
     return tuple(told)

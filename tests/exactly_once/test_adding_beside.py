@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -154,3 +154,16 @@ def test_one_that_was_there_for_a_moment_before_adding_failed_leaves_its_form_of
         wanted.add(PROFILE.replace("MWW", "WEB"))
     assert raised.value.reason.code == "number-two-forms"
     assert wanted.add().connection.id
+
+
+def test_one_whose_predecessor_is_removed_while_it_looks_for_it_finds_what_that_left(
+    stage: Stage, connected: Connected
+) -> None:
+    """Between the look at what is gone and that at who is there, one that goes from the one to the other was missed."""
+    new = replace(
+        connected.connection,
+        id="new",
+        profile=connected.connection.profile.changed_by('invoice_number = "WEB{number}"'),
+    )
+    with _once("before-send.dynamodb.BatchGetItem", lambda: stage.disconnect(connected)), pytest.raises(Refused):
+        onboard.twice(Connections(stage.table), new)
