@@ -196,7 +196,7 @@ def _complete(
         administration_name=chart.company.administratie_naam,
     )
     onboard.twice(Connections(table), taken)
-    taken = neighbours.tell(Connections(table), taken)
+    taken = neighbours.tell(table, taken)
     with Workplace.open(table, taken) as place:
         place.meter.owe(asked.made)
         place.charts.keep(chart)
@@ -225,7 +225,7 @@ def _renew(table: Table, before: Connection, taken: Connection, snelstart: SnelS
 
 
 def _go_on(table: Table, connection: Connection) -> None:
-    neighbours.tell(Connections(table), connection)
+    neighbours.tell(table, connection)
     if not connection.paused:
         onboard.requeue(table, connection, onboard.kept)
 

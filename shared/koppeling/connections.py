@@ -378,7 +378,9 @@ class Connections:
             )
         listed, now = Key(REGISTRY, connection_id), clock.iso(clock.now())
         # So that the poll finishes a removal that is cut off before the next word of it, and nobody adds it any more.
-        self._table.update(listed, {"removing_at": now}, remove=("adding_at",))
+        # And who comes just then knows beside whom.
+        of = {"administration_id": connection.administration_id, "shop_id": connection.shop_id} if connection else {}
+        self._table.update(listed, {"removing_at": now, **of}, remove=("adding_at",))
         # First, so that nothing begins any more; what is under way is swept once it has ended.
         self._table.delete(_key(connection_id))
         self._table.update(listed, {"removed_at": now}, remove=("removing_at",))

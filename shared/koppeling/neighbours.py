@@ -15,13 +15,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from koppeling import catalogue, clock, retention
-from koppeling.connections import Connection, Connections
+from koppeling.connections import REGISTRY, Connection, Connections
 from koppeling.failures import Unavailable
 from koppeling.ledger import FREE, LEASE, MINE, Lease, Mark
 from koppeling.order_row import DONE, OrderRow
 from koppeling.orders import Orders
 from koppeling.settings import settings
 from koppeling.table import ConditionFailed, Key, Table
+
+RUNS_END = timedelta(minutes=10)
+"""After which no function is at work any more that read a connection's row before it was removed."""
 
 _LOOK_EVERY_SECONDS = 0.1
 _HELD_SECONDS = 5.0
@@ -112,13 +115,13 @@ class Neighbours:
         return Key(f"ADMINISTRATION#{self.administration_id}", f"TURN#{bucket}")
 
 
-def tell(known: Connections, connection: Connection) -> Connection:
+def tell(table: Table, connection: Connection) -> Connection:
     """Tell a connection, and all others of its administration, that it is not alone, if it is not; as it then is.
 
     Before it books, so that none of the others is alone any more; and after it is stored, for one that is added at the
-    same moment.
+    same moment. It is not alone either beside one that was removed just now, whose runs may not have ended.
     """
-    since = clock.iso(clock.now())
+    known, since = Connections(table), clock.iso(clock.now())
     beside, twins = dict(connection.beside_since), dict(connection.twins_since)
     for other in known.beside(connection):
         us = {connection.id: since}
@@ -126,9 +129,24 @@ def tell(known: Connections, connection: Connection) -> Connection:
         if other.shop_id == connection.shop_id:
             twins.setdefault(other.id, since)
         known.beside_others(other.id, us, us if other.shop_id == connection.shop_id else {})
+    for other_id, same_shop in _leaving(table, connection).items():
+        beside.setdefault(other_id, since)
+        if same_shop:
+            twins.setdefault(other_id, since)
     if beside:
         known.beside_others(connection.id, beside, twins)
     return replace(connection, beside_since=beside, twins_since=twins)
+
+
+def _leaving(table: Table, connection: Connection) -> dict[str, bool]:
+    """Whose runs in this administration may not have ended although they were removed; whether of the same shop."""
+    begun = clock.iso(clock.now() - RUNS_END)
+    return {
+        row["sk"]: row["shop_id"] == connection.shop_id
+        for row in table.rows(REGISTRY)
+        if row.get("administration_id") == connection.administration_id
+        and begun < (row.get("removed_at") or row["removing_at"])
+    }
 
 
 def part(table: Table, gone: str) -> None:

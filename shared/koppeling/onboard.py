@@ -102,10 +102,10 @@ def add(table: Table, name: str, shop_token: str, koppelsleutel: str, profile_to
             Directory(table, connection_id, credentials, place.snelstart).read_whole()
         # Once more: reading thousands of customers takes minutes. And once it is there, for one added at that moment.
         twice(known, connection)
-        connection = neighbours.tell(known, connection)
+        connection = neighbours.tell(table, connection)
         stored(known, connection)
         warnings = twice(known, connection)
-        connection = neighbours.tell(known, connection)
+        connection = neighbours.tell(table, connection)
     except Failure as failure:
         # Whole or not at all: what is left to do is to add it again. Where it was there, a poll may have booked; beside
         # another of its shop under another form, that one's counts.

@@ -5,11 +5,8 @@ from datetime import datetime, timedelta
 
 from koppeling import clock
 from koppeling.connections import REGISTRY, Connections
-from koppeling.neighbours import part
+from koppeling.neighbours import RUNS_END, part
 from koppeling.table import ConditionFailed, Key, Table
-
-_RUNS_END = timedelta(minutes=10)
-"""After which no function is at work any more that read a connection's row before it was removed."""
 
 _ADDED_WITHIN = timedelta(hours=1)
 """After which whoever was adding a connection is taken to have died; reading ten thousand customers takes minutes."""
@@ -24,7 +21,7 @@ _SWEPT_FOR = timedelta(days=1)
 def sweep(table: Table, connection_id: str) -> int:
     """Erase what a run left behind that had read a connection before it was removed; how many rows.
 
-    Nothing of one that is there, or was removed less than `_RUNS_END` ago: such a run may still settle its invoice. One
+    Nothing of one that is there, or was removed less than `RUNS_END` ago: such a run may still settle its invoice. One
     that began to be added and never was is given up first.
     """
     listed, known = Key(REGISTRY, connection_id), Connections(table)
@@ -34,7 +31,7 @@ def sweep(table: Table, connection_id: str) -> int:
         return 0
     removed_at = row.get("removed_at") or row.get("removing_at")
     gone_for = clock.now() - datetime.fromisoformat(removed_at) if removed_at else timedelta(0)
-    if gone_for < _RUNS_END or known.get(connection_id):
+    if gone_for < RUNS_END or known.get(connection_id):
         return 0
     erased = known.erase(connection_id, _AT_ONCE)
     if gone_for >= _SWEPT_FOR and erased < _AT_ONCE:

@@ -103,13 +103,13 @@ def wire(at: int | None = None, when: When = "before", *, all_die: bool = False)
 
 
 @contextmanager
-def meanwhile(path: str, run: Callable[[], object]) -> Iterator[None]:
+def meanwhile(path: str, run: Callable[[], object], *, method: str = "") -> Iterator[None]:
     """Let something else happen inside the block: between the first HTTP request of this path and its being sent."""
     happened = False
 
     def request(sent: httpx.Request) -> None:
         nonlocal happened
-        if not happened and sent.url.path.endswith(path):
+        if not happened and sent.url.path.endswith(path) and method in ("", sent.method):
             happened = True
             run()
 

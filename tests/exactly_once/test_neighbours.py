@@ -3,18 +3,21 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
-from koppeling import importing
+from koppeling import importing, onboard
 from koppeling.deadline import Deadline
 from koppeling.ledger import LEASE
 from koppeling.messages import ImportMessage
 from koppeling.orders import Orders
 from koppeling.sync import Later
+from koppeling.table import ConditionFailed
 from tests.exactly_once.crashes import Crash, When, meanwhile, wire
-from tests.exactly_once.rig import AMSTERDAM, SETTLE_SECONDS, Connected, Stage, customers
+from tests.exactly_once.rig import AMSTERDAM, PROFILE, SETTLE_SECONDS, Connected, Stage, customers
 
 
 @pytest.fixture
@@ -182,3 +185,30 @@ def test_a_turn_says_nothing_of_whose_it_was(stage: Stage, connected: Connected,
     assert row.keys() == {"pk", "sk", "ended_at", "expires_at"}
     assert len(row["sk"]) == len("TURN#00")
     assert 0 < float(row["expires_at"]) - time.time() <= 2 * 3600
+
+
+def test_one_that_is_added_just_after_another_was_removed_does_not_make_the_customer_that_one_is_making(
+    stage: Stage, connected: Connected
+) -> None:
+    """What the removed one has under way goes on for a minute: a shop that moves to a new connection is not alone."""
+    email = "verhuizer@example.nl"
+    first, second = stage.sale(connected, email), stage.sale(connected, email)
+    moved: list[Connected] = []
+    came: list[Later | None] = []
+
+    def move() -> None:
+        stage.disconnect(connected)
+        key = connected.connection.credentials().koppelsleutel
+        added = onboard.add(stage.table, "verhuisd", connected.shop_token, key, PROFILE)
+        moved.append(replace(connected, connection=added.connection))
+        came.append(stage.deliver(moved[0], second))
+
+    with meanwhile("/relaties", move, method="POST"), suppress(ConditionFailed):
+        stage.deliver(connected, first)
+    [new] = moved
+    assert came != [None]
+    stage.time_passes(new)
+    stage.until_done(new, second)
+    books = stage.ledger(connected)
+    assert [one["email"] for one in customers(books)] == [email]
+    stage.disconnect(new)

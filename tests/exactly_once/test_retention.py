@@ -170,7 +170,7 @@ def test_remove_leaves_a_place_in_the_list_for_a_day(stage: Stage) -> None:
     connected = stage.connect()
     Connections(stage.table).remove(connected.id)
     [left] = [row for row in everything(stage) if connected.id in str(row)]
-    assert left.keys() == {"pk", "sk", "removed_at"}
+    assert left.keys() == {"pk", "sk", "removed_at", "administration_id", "shop_id"}
     assert connected.id not in Connections(stage.table).all_ids()
     assert connected.id in Connections(stage.table).all_ids(removed=True)
     assert [row["sk"] for row in swept(stage, connected, timedelta(hours=23))] == [connected.id]

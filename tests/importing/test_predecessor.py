@@ -1,11 +1,13 @@
 """History that a connection of before booked under the same numbers: nothing of it is booked or paid again."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from koppeling import onboard
+from koppeling import clock, onboard
+from koppeling.connections import REGISTRY
 from tests.exactly_once.rig import PROFILE, Stage
 from tests.importing.hand import start, step, time_passes
 from tests.undo.hand import history
@@ -19,6 +21,9 @@ def test_what_a_removed_connection_paid_is_not_paid_again(stage: Stage, kind: st
     for number in numbers:
         stage.until_done(before, number)
     stage.disconnect(before)
+    # Else the new one knows that the other was there, and looks for that reason.
+    listed = {"pk": REGISTRY, "sk": before.id, "removed_at": clock.iso(clock.now() - timedelta(hours=1))}
+    stage.table.put(listed)
     key = before.connection.credentials().koppelsleutel
     added = onboard.add(stage.table, "opvolger", before.shop_token, key, PROFILE)
     after = replace(before, connection=added.connection)
