@@ -102,13 +102,7 @@ def step(table: Table, message: ImportMessage, deadline: Deadline) -> Later | No
         return Later(_PAUSED_SECONDS, anew=True)
     # It was asked for with its days: a profile that was written since closes them for others only.
     connection = replace(connection, profile=connection.profile.with_import(held.run.start, held.run.end))
-    try:
-        return _stepped(table, connection, held, deadline)
-    finally:
-        known = Connections(table)
-        if known.get(connection.id) is None:
-            # Removed meanwhile: what this step wrote since must not stay behind.
-            known.remove(connection.id, booked=False)
+    return _stepped(table, connection, held, deadline)
 
 
 def _stepped(table: Table, connection: Connection, held: Held, deadline: Deadline) -> Later | None:
