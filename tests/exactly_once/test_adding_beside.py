@@ -45,7 +45,7 @@ def wanted(stage: Stage) -> Iterator[_Wanted]:
 
 
 @contextmanager
-def _at(event: str, run: Callable[..., object]) -> Iterator[None]:
+def _at(event: str, run: Callable[..., None]) -> Iterator[None]:
     """Let this happen at every such event of the table's client inside the block."""
     events = aws.dynamodb().meta.events
     events.register(event, run, f"beside-{event}")
