@@ -91,7 +91,7 @@ class Rates:
     def vat(self, held: Standing, by: Basis) -> dict[str, Decimal]:
         """The VAT by the names of its rates, without what is nothing."""
         found: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for kind, amount in held.vat.items():
+        for kind, amount in ({FOREIGN: _ZERO} | dict(held.vat)).items():
             of = _KINDS.get(kind, kind.removeprefix("Verkopen").lower())
             foreign = kind == FOREIGN
             split = self._foreign(amount, held, by) if foreign else self._dutch(of, amount, by.vat_of(of), by.on)
@@ -149,13 +149,14 @@ class Rates:
         return {named(of, in_force.pop() if len(in_force) == 1 else None): amount}
 
     def _foreign(self, amount: Decimal, held: Standing, by: Basis) -> dict[str, Decimal]:
-        if not by.country or not amount:
+        if not by.country:
             return {ABROAD: amount}
         nets, split = self._nets_abroad(held, by), by.vat_of(by.country)
         as_planned = {name: net for name, (net, _) in nets.items()} == plain(by.nets_of(by.country))
         if sum(split.values(), _ZERO) == amount and (as_planned or not nets):
+            # Also where the rates come to nothing together: a discount at one, goods at another.
             return split
-        if not nets or (len(nets) > 1 and any(rate is None for _, rate in nets.values())):
+        if not amount or not nets or (len(nets) > 1 and any(rate is None for _, rate in nets.values())):
             return {ABROAD: amount}
         return _apportioned(amount, {name: (net, rate or _ZERO) for name, (net, rate) in nets.items()})
 

@@ -215,6 +215,17 @@ def test_what_is_taken_back_goes_off_its_own_rate(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.parametrize("numbers", NUMBERS)
+def test_foreign_vat_that_comes_to_nothing_stands_at_both_its_rates(shop: Shop, numbers: str) -> None:
+    """Goods at one rate and a discount at the other, with as much VAT."""
+    shop.stage.books.tell("settings", {"mutation_numbers": numbers})
+    lines = line(paid("20.33", "7")), line(paid("-8.33", "19"), kind="discount")
+    shop.run(sold(*lines, total="12.00", tax={"19": "-1.33", "7": "1.33"}, **(to("DE") | on(days_ago(2)))))
+    done = shop.compared()
+    assert (_lines(done), done.differences) == ([("DE 19%", "-1.33", "-1.33"), ("DE 7%", "1.33", "1.33")], ())
+    assert done.verdict == "sluitend"
+
+
 @pytest.mark.usefixtures("lenient")
 def test_a_credit_moved_to_another_rate_is_found(shop: Shop) -> None:
     """As a sale is."""

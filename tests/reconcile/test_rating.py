@@ -75,6 +75,20 @@ def test_a_rate_of_nothing_but_rounding_does_not_take_it_all() -> None:
     assert _vat(by, {SR: "100.00"}, foreign="19.01") == {"DE 19%": "19.00", "DE 7%": "0.01"}
 
 
+def test_vat_that_comes_to_nothing_is_as_planned_or_none() -> None:
+    """A discount at one rate and goods at another; with other turnover, or without VAT, the books state none."""
+    planned = (
+        Rated("DE", Decimal(19), Decimal("-7.00"), Decimal("-1.33")),
+        Rated("DE", Decimal(7), Decimal("19.00"), Decimal("1.33")),
+    )
+    by = Basis(ON, "DE", planned)
+    assert _vat(by, {SR: "-7.00", RRH: "19.00"}, foreign="0.00") == {"DE 19%": "-1.33", "DE 7%": "1.33"}
+    # SnelStart may leave out what is nothing.
+    assert _vat(by, {SR: "-7.00", RRH: "19.00"}) == {"DE 19%": "-1.33", "DE 7%": "1.33"}
+    assert _vat(by, {SR: "-6.00", RRH: "18.00"}, foreign="0.00") == {}
+    assert _vat(ABROAD, {SR: "100.00", RRH: "100.00"}, foreign="0.00") == {}
+
+
 def test_of_an_unknown_country_no_rate_is_named() -> None:
     """One code or several: without a country there is no percentage."""
     by = Basis(ON, "", GERMAN)
