@@ -43,15 +43,11 @@ class Reading:
         return self._not_booked(seen)
 
     def _own(self, seen: Preview, row: OrderRow) -> Expected:
-        """The sale of an order that is taken back; the plan may be that of its reversal."""
+        """The sale of an order that is taken back."""
         sale = row.own_sale()
         if sale is None:
             raise TypeError("an order taken back that was never booked")
-        made = self._of(seen, sale.booking, sale.verkoopboeking_id, sale.paid_at)
-        plan = seen.invoice.plan if seen.invoice else None
-        if plan is not None and plan.total < 0:
-            return _taken_back(made)
-        return made
+        return self._of(seen, sale.booking, sale.verkoopboeking_id, sale.paid_at)
 
     def _reversal(self, seen: Preview, row: OrderRow) -> list[Expected]:
         order, own = seen.order, self._own(seen, row)
@@ -108,7 +104,11 @@ class Reading:
             made = replace(made, total=_total(order))
         elif plan:
             made = replace(made, total=plan.total)
-        return self._with(made, plan) if plan else made
+        if plan is None:
+            return made
+        made = self._with(made, plan)
+        # Of an order to be taken back the plan is that of its reversal; its total may be 0.00, which has no sign.
+        return _taken_back(made) if booking.kind == "sale" and seen.takes_back else made
 
     def _not_booked(self, seen: Preview) -> list[Expected]:
         order, row = seen.order, seen.row

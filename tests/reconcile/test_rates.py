@@ -226,6 +226,19 @@ def test_foreign_vat_that_comes_to_nothing_stands_at_both_its_rates(shop: Shop, 
     assert done.verdict == "sluitend"
 
 
+def test_an_order_of_nothing_that_is_to_be_taken_back_keeps_its_own_vat(shop: Shop) -> None:
+    """Paid whole by gift card; only its reversal is missing, and what that comes to has no sign."""
+    card = line(paid("-121.00", "0"), kind="gift_card")
+    number = shop.run(sold(line(paid("121.00")), card, total="0.00", tax={"21": "21.00"}, **on(days_ago(2))))
+    shop.stage.change(shop.connected, number, status=CANCELLED)
+    done = shop.compared()
+    assert [(one.order_number, one.kind) for one in done.differences] == [(number, "credited-in-shop-only")]
+    assert _lines(done) == [("hoog 21%", "0.00", "21.00")]
+    shop.stage.until_done(shop.connected, number)
+    done = shop.compared()
+    assert (_lines(done), done.verdict) == ([("hoog 21%", "0.00", "0.00")], "sluitend")
+
+
 @pytest.mark.usefixtures("lenient")
 def test_a_credit_moved_to_another_rate_is_found(shop: Shop) -> None:
     """As a sale is."""
