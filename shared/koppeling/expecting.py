@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from koppeling.booking.countries import NAMES
+from koppeling.booking.credit import reversed_number
 from koppeling.booking.plan import Plan, invoice_date
 from koppeling.booking.profile import Profile
 from koppeling.booking.rated import turned
@@ -36,7 +37,8 @@ class Reading:
         row = seen.row
         if row and row.sale:
             return [self._own(seen, row), *self._reversal(seen, row)]
-        if row and row.own_sale() and seen.outcome == "credit":
+        # What has its own invoice is refused only where it is to be taken back, and that cannot be planned.
+        if row and row.own_sale() and seen.outcome in ("credit", "refuse"):
             return [self._own(seen, row), *self._reversal(seen, row)]
         if row and row.booking and row.verkoopboeking_id:
             return [self._booked(seen, row)]
@@ -53,6 +55,8 @@ class Reading:
         order, own = seen.order, self._own(seen, row)
         if seen.outcome == "credit" and seen.sends and not row.sale:
             return [self._planned(seen, seen.sends, row, "reversal")]
+        if seen.outcome == "refuse" and not row.sale:
+            return [_refused_reversal(own)]
         booking, booked_id = row.booking, row.verkoopboeking_id
         if booking is None or booking.kind != "reversal":
             return []
@@ -194,6 +198,24 @@ def _taken_back(sale: Expected) -> Expected:
         return sale
     accounts = {name: -amount for name, amount in sale.accounts.items()}
     return replace(sale, rated=turned(sale.rated), accounts=accounts)
+
+
+def _refused_reversal(sale: Expected) -> Expected:
+    """The invoice that would take it back, of a day and with VAT that nobody knows."""
+    return replace(
+        sale,
+        factuurnummer=reversed_number(sale.factuurnummer),
+        kind="reversal",
+        total=None if sale.total is None else -sale.total,
+        rated=None,
+        accounts=None,
+        on=None,
+        was=None,
+        journal=None,
+        verkoopboeking_id=None,
+        settled_at=None,
+        settled_in=None,
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -216,3 +216,27 @@ def test_amounts_and_tables_tell_where_it_does_not_close(shop: Shop) -> None:
     ]
     [journal] = done.journals
     assert (journal.shop, journal.books) == (Decimal("230.00"), Decimal("109.00"))
+
+
+def test_what_could_not_be_taken_back_is_found(shop: Shop) -> None:
+    """Cancelled in the shop and refused before anything of it could be planned; set right there it is nothing."""
+    number = shop.sale()
+    shop.stage.change(shop.connected, number, status=CANCELLED, tax_strategy="reverse_charged_vat")
+    shop.stage.deliver(shop.connected, number)
+    assert shop.stage.row(shop.connected, number).state == "refused"
+    done = shop.compared()
+    [only] = done.differences
+    assert (only.order_number, only.kind, only.repair) == (number, "credited-in-shop-only", None)
+    assert (only.shop, only.books) == (Decimal("-121.00"), None)
+    assert "verleggen kan alleen naar een ander EU-land" in only.sentence
+    assert (str(done.shop_total), str(done.books_total), done.verdict) == ("0.00", "121.00", "niet sluitend")
+    shop.books.credit(f"MWW{number}", "2026-0815")
+    assert shop.found() == [(number, "changed-by-hand")]
+    shop.stage.change(shop.connected, number, status=4, tax_strategy="")
+    assert shop.found() == [(number, "credited-in-books-only")]
+
+
+def test_an_order_that_cannot_be_read_is_not_taken_for_one_to_be_taken_back(shop: Shop) -> None:
+    """It is refused as well, and its invoice is there."""
+    shop.stage.change(shop.connected, shop.sale(), price={})
+    assert shop.found() == []
