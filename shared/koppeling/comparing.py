@@ -313,5 +313,6 @@ def is_ours(one: Expected, read: Detail | None) -> bool:
     return bool(one.verkoopboeking_id) or read is None or one.order_uuid.casefold() in read.omschrijving.casefold()
 
 
-def _told(vat: Mapping[str, Decimal]) -> str:
-    return " en ".join(f"{euro(vat[name])} {spoken(name)}" for name in sorted(vat, key=place)) or "geen"
+def _told(amounts: Mapping[str, Decimal]) -> str:
+    *most, last = [f"{euro(amounts[name])} {spoken(name)}" for name in sorted(amounts, key=place)] or [euro(_ZERO)]
+    return f"{', '.join(most)} en {last}" if most else last

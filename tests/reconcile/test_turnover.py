@@ -99,6 +99,25 @@ def test_turnover_moved_where_there_is_no_vat_is_found(shop: Shop, numbers: str)
     assert (done.closes, done.vat) == (False, ())
 
 
+def test_what_stands_at_several_rates_or_none_is_still_a_sentence(shop: Shop) -> None:
+    """Three rates are listed; turnover that left for the balance is an amount too."""
+    lines = line(paid("121.00")), line(paid("109.00", "9")), line(paid("50.00", "0"))
+    raw = sold(*lines, total="280.00", tax={"21": "21.00", "9": "9.00"}, **on(days_ago(2)))
+    several, none = shop.run(raw), shop.run(untaxed(**on(days_ago(2))))
+    _moved(shop, none, 1360)
+    first, *rest = shop.books.booking(f"MWW{several}")["boekingsregels"]
+    [export] = [row for row in shop.connected.snelstart.get("grootboeken") if row["nummer"] == 8310]
+    shop.books.change(f"MWW{several}", boekingsregels=[first, rest[0], rest[1] | {"grootboek": {"id": export["id"]}}])
+    found = {one.order_number: one.sentence for one in shop.compared().differences}
+    assert found == {
+        several: f"De omzet van factuur MWW{several} is in SnelStart € 100,00 hoog (21%), € 100,00 laag (9%) en € 50,00"
+        f" buiten de EU (0%), van bestelling {several} in de webwinkel € 100,00 hoog (21%), € 100,00 laag (9%) en"
+        " € 50,00 zonder btw (0%).",
+        none: f"De omzet van factuur MWW{none} is in SnelStart € 0,00, van bestelling {none} in de webwinkel € 100,00"
+        " zonder btw (0%).",
+    }
+
+
 def test_it_is_found_without_our_row_too(shop: Shop) -> None:
     """Where nobody knows when it was booked."""
     number = shop.run(untaxed(**on(days_ago(2))))
