@@ -169,7 +169,8 @@ class Rates:
             if account and account.grootboekfunctie == oss.FUNCTION:
                 code = account.vat_rate_code
                 rate = known.get(code) if by.country else None
-                nets[named(by.country, rate, code) if by.country else ABROAD, rate] += amount
+                tells = by.country and (rate is not None or code)
+                nets[named(by.country, rate, code) if tells else ABROAD, rate] += amount
         return {name: (net.quantize(CENT), rate) for (name, rate), net in nets.items() if net}
 
 

@@ -140,6 +140,7 @@ TOLD: list[tuple[dict[str, object], dict[str, str] | None]] = [
     ({"btwSoort": ["Geen"], "grootboekfunctie": "VerkopenExportBuitenEU"}, {"export 0%": "1.00"}),
     ({"btwSoort": ["Geen"], "grootboekfunctie": oss.FUNCTION, "vatRateCode": "RRH"}, {"DE 7%": "1.00"}),
     ({"btwSoort": ["Geen"], "grootboekfunctie": oss.FUNCTION, "vatRateCode": "SRR"}, {"DE SRR": "1.00"}),
+    ({"btwSoort": ["Geen"], "grootboekfunctie": oss.FUNCTION}, {"buitenland": "1.00"}),
 ]
 
 
