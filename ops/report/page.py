@@ -21,6 +21,9 @@ MARK: Final = '<meta name="generator" content="koppeling report">'
 _TWO_YEARS: Final = timedelta(days=731)
 _MOST_NUMBERS: Final = 25
 _MOST_DIFFERENCES: Final = 250
+_PAGE_ROWS: Final = 30
+"""Of a table: about what fits on one printed page. More are not kept together."""
+
 _MONTH_NAMES: Final = (
     *("januari", "februari", "maart", "april", "mei", "juni"),
     *("juli", "augustus", "september", "oktober", "november", "december"),
@@ -40,6 +43,7 @@ def render(report: "Report") -> str:
         threshold=THRESHOLD,
         zero=Decimal("0.00"),
         most=_MOST_DIFFERENCES,
+        page_rows=_PAGE_ROWS,
         tarief=dutch.vat,
         omzet=dutch.turnover,
         dagboek=lambda number: f"{number} {report.about.journals.get(number, '')}".strip(),

@@ -2,10 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
+from koppeling.booking.countries import NAMES
+from koppeling.compared import Line
+from ops.report import page
 from tests.reports.reading_back import Element, Page
+from tests.reports.samples import report, sale
 from tests.reports.test_page import REPORTS, html
 
 type Rules = dict[str, dict[str, str]]
@@ -71,6 +78,19 @@ def test_what_belongs_together_is_not_cut_by_the_end_of_a_page(selector: str) ->
     """A row, a drawing with its caption, a short table, the verdict; by its old name too, for older browsers."""
     told = _printed()[selector]
     assert (told["break-inside"], told["page-break-inside"]) == ("avoid", "avoid")
+
+
+def test_a_table_longer_than_a_page_is_cut_where_it_stands() -> None:
+    """Two rates for each country: kept whole it would leave a page all but empty before it, and be cut after all."""
+    made = report(31)
+    for count, whole in ((25, True), (54, False)):
+        lines = tuple(Line(f"DE {rate}%", Decimal(1), Decimal(1)) for rate in range(count))
+        read = Page(page.render(replace(made, vat=lines, done=replace(made.done, rates=lines))))
+        for name in ("per-tarief", "omzet-per-tarief"):
+            assert ("kort" in read.by_id(name).attributes.get("class", "").split()) is whole
+    abroad = tuple(sale(date(2026, month, 2), "1.00", code) for month in (1, 4, 7) for code in sorted(NAMES)[:12])
+    read = Page(page.render(report(31, abroad)))
+    assert "class" not in read.by_id("landen-2026").attributes
 
 
 @pytest.mark.parametrize("selector", ["h2", "h3", "caption", "figcaption", "tr.maand"])
