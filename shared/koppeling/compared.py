@@ -1,7 +1,7 @@
 """What a reconciliation compares and what it comes to: values only. Amounts are euro."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
@@ -230,8 +230,8 @@ class NotCompared:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:
-        """As it was kept; what an earlier version did not count is 0."""
-        return cls(**{name: int(count) for name, count in stored.items()})
+        """As it was kept; what an earlier version did not count is 0, what only a newer one counts is left out."""
+        return cls(**{one.name: int(stored.get(one.name, 0)) for one in fields(cls)})
 
 
 def verdict(not_compared: NotCompared, *, closes: bool) -> Verdict:
