@@ -77,6 +77,8 @@ def test_a_command_that_is_interrupted_says_that_the_deployment_is_not() -> None
             "AWS_SECRET_ACCESS_KEY": "test",
             "NO_PROXY": "127.0.0.1",
         }
+        # Where these tests were started in the background the signal is ignored, and a new process inherits that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         asking = subprocess.Popen(  # noqa: S603 -- our own
             [SCRIPT, "list", "--json"],
             env=os.environ | environment,
@@ -84,6 +86,7 @@ def test_a_command_that_is_interrupted_says_that_the_deployment_is_not() -> None
             stderr=subprocess.PIPE,
             text=True,
         )
+        signal.signal(signal.SIGINT, before)
         silent.settimeout(30)
         connected, _ = silent.accept()
         with connected:
