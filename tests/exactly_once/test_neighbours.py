@@ -1,7 +1,7 @@
 """Two shops that book in one administration: a customer of both is made once, whatever goes wrong on the way."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -18,16 +18,6 @@ from koppeling.sync import Later
 from koppeling.table import ConditionFailed
 from tests.exactly_once.crashes import Crash, When, meanwhile, wire
 from tests.exactly_once.rig import AMSTERDAM, PROFILE, SETTLE_SECONDS, Connected, Stage, customers
-
-
-@pytest.fixture
-def beside(stage: Stage, connected: Connected) -> Iterator[Connected]:
-    """The second shop of the administration, connected long ago."""
-    made = stage.connect_beside(connected)
-    for one in (connected, made):
-        stage.time_passes(one)
-    yield made
-    stage.disconnect(made)
 
 
 def _makes(stage: Stage, connected: Connected) -> int:

@@ -18,16 +18,6 @@ _DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def beside(stage: Stage, connected: Connected) -> Iterator[Connected]:
-    """The second shop of the administration, connected long ago."""
-    made = stage.connect_beside(connected)
-    for one in (connected, made):
-        stage.time_passes(one)
-    yield made
-    stage.disconnect(made)
-
-
-@pytest.fixture
 def twin(stage: Stage, connected: Connected) -> Iterator[Connected]:
     """The same shop connected once more, long ago."""
     made = _twin(stage, connected)
